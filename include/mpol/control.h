@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The control segment: the ABI between a process under libmpol-preload and those who read or
+ * rewrite its memory policy from outside. One sealed memfd per process, named "mpol-control",
+ * opened as /proc/PID/fd/N; the kernel's check on that open is the permission check.
+ *
+ *   offset      what                          resident
+ *   0           struct mpol_ctl_header        4 KiB, always
+ *   4 KiB       MPOL_CTL_ERRORS error rows    4 KiB, always
+ *   8 KiB       MPOL_CTL_SLOTS thread slots   256 B for each thread that ever ran at once
+ *   8 KiB+1 MiB MPOL_CTL_REGIONS region rows  64 B for each region
+ *
+ * Nothing in it is a pointer that anyone follows: addresses are facts to display. A reader copies
+ * each field once with an atomic load, validates the copy and uses only the copy. Every u64 and
+ * u32 is written and read as one atomic word (release stores, acquire loads).
+ *
+ * A policy is MPOL_CTL_POLICY_WORDS u64, published through a latch (latch.h): readers see the old
+ * or the new one, whole, whatever becomes of the writer. Writers hold an exclusive
+ * open-file-description lock (fcntl F_OFD_SETLK) on the whole memfd.
+ *
+ * Usable from C11 and C++. Little-endian 64-bit machines only.
+ */
+#ifndef MPOL_CONTROL_H
+#define MPOL_CONTROL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#define MPOL_CTL_ASSERT(cond) static_assert(cond, #cond)
+#else
+#define MPOL_CTL_ASSERT(cond) _Static_assert(cond, #cond)
+#endif
+
+#define MPOL_CTL_NAME "mpol-control"
+#define MPOL_CTL_MAGIC UINT64_C(0x314c54434c4f504d) /* "MPOLCTL1" */
+#define MPOL_CTL_ABI 1u
+
+#define MPOL_CTL_SLOTS 4096u
+#define MPOL_CTL_REGIONS 4096u
+#define MPOL_CTL_ERRORS 32u
+#define MPOL_CTL_NODE_WORDS 16u
+
+/* Layout of a policy's payload words. */
+#define MPOL_CTL_POLICY_WORDS 19u
+/*   [0]  mode: bits 0-7; who set it (enum mpol_ctl_origin): bits 8-15; mode flags as in the system
+ *        calls: bits 16-31; home node as int32, -1 none: bits 32-63
+ *   [1]  who set it: uid: bits 0-31; pid: bits 32-63, both as the setter saw itself
+ *   [2]  when: CLOCK_REALTIME, ns
+ *   [3..18] nodemask as the user gave it, node n is bit n % 64 of word 3 + n / 64 */
+
+enum mpol_ctl_origin {
+    MPOL_CTL_ORIGIN_NONE = 0,
+    MPOL_CTL_ORIGIN_PROGRAM = 1,   /* the process itself, by a call */
+    MPOL_CTL_ORIGIN_LAUNCHER = 2,  /* mpol run, or whoever executed the process */
+    MPOL_CTL_ORIGIN_OUTSIDE = 3,   /* another process: uid and pid tell which */
+    MPOL_CTL_ORIGIN_INHERITED = 4, /* from the creating thread or the forking process */
+};
+
+/* A latch word. The generation counts publications and never goes back. */
+#define MPOL_CTL_WORD_SPARE UINT64_C(1)      /* the payload to read is the header's spare copy */
+#define MPOL_CTL_WORD_HAS_POLICY UINT64_C(2) /* a policy was set and is in the payload */
+#define MPOL_CTL_WORD_STATE UINT64_C(0xc)    /* of a slot: one of the next three */
+#define MPOL_CTL_WORD_FREE UINT64_C(0x0)
+#define MPOL_CTL_WORD_CLAIMING UINT64_C(0x4) /* its thread is filling it in */
+#define MPOL_CTL_WORD_LIVE UINT64_C(0x8)
+#define MPOL_CTL_WORD_GENERATION_SHIFT 8
+
+/* What the process found out about itself, mpol_ctl_header.status. */
+#define MPOL_CTL_STATUS_HELPER UINT32_C(1)     /* the helper thread runs */
+#define MPOL_CTL_STATUS_NO_NUMA UINT32_C(2)    /* mbind is refused: policies can't be applied */
+#define MPOL_CTL_STATUS_MULTI UINT32_C(4)      /* some thread has, or had, a policy of its own */
+#define MPOL_CTL_STATUS_INHERITED UINT32_C(8)  /* a kernel task policy was there at the start */
+
+/* Counters, mpol_ctl_header.counters[]. */
+enum mpol_ctl_counter {
+    MPOL_CTL_APPLIED = 0,         /* rewrites applied, of any scope */
+    MPOL_CTL_MBINDS = 1,          /* mbind calls made */
+    MPOL_CTL_MBIND_FAILURES = 2,
+    MPOL_CTL_APPLY_NS_LAST = 3,   /* time from noticing a rewrite to all regions bound */
+    MPOL_CTL_LATCH_GAVE_UP = 4,   /* reads that kept the last good copy */
+    MPOL_CTL_SLOTLESS_THREADS = 5,/* threads that found no free slot, now living */
+    MPOL_CTL_RESERVED_BYTES = 6,
+    MPOL_CTL_CARVED_BYTES = 7,    /* handed to jemalloc */
+    MPOL_CTL_UNMANAGED_BYTES = 8, /* mapped outside the regions because no region could be had */
+    MPOL_CTL_SCOPES = 9,          /* thread scopes ever made (they are recycled) */
+    MPOL_CTL_FOREIGN_FREES = 10,  /* frees handed back to their owner scope */
+    MPOL_CTL_COUNTERS = 32,
+};
+
+struct mpol_ctl_header {
+    uint64_t magic;         /*   0 target; before anyone can open it */
+    uint32_t abi;           /*   8 */
+    uint32_t header_size;   /*  12 */
+    uint64_t total_size;    /*  16 */
+    uint32_t slot_count;    /*  24 */
+    uint32_t slot_size;     /*  28 */
+    uint32_t region_count;  /*  32 */
+    uint32_t region_size;   /*  36 */
+    uint32_t error_count;   /*  40 */
+    uint32_t error_size;    /*  44 */
+    uint32_t pid;           /*  48 target: its pid in its own pid namespace */
+    uint32_t status;        /*  52 target: MPOL_CTL_STATUS_* */
+    uint64_t start_time;    /*  56 target: field 22 of its /proc/PID/stat, clock ticks */
+    uint32_t slots_used;    /*  64 target: one more than the highest slot ever claimed */
+    uint32_t regions_used;  /*  68 target: rows of the region directory in use */
+    uint32_t ack;           /*  72 target: futex, bumped after every application */
+    uint32_t reserved0;     /*  76 */
+    uint64_t reserved1[6];  /*  80 */
+    uint32_t epoch;         /* 128 writers: futex and doorbell, bumped after every publication;
+                                   read by every malloc, so alone in its cache line */
+    uint32_t reserved2[31]; /* 132 */
+    uint64_t process_word;  /* 256 writers: latch of the process's policy */
+    uint64_t process_policy[MPOL_CTL_POLICY_WORDS]; /* 264 writers */
+    uint64_t process_applied; /* 416 target: the generation in force on every region */
+    uint64_t process_errno;   /* 424 target: errno of the last application, 0 when it succeeded */
+    uint64_t spare_owner;     /* 432 writers: latch whose word may say SPARE: 0 process, 1+slot */
+    uint64_t spare[MPOL_CTL_POLICY_WORDS]; /* 440 writers: second copy, shared by all latches */
+    uint64_t effective_word;  /* 592 target: latch of the next field, of its own */
+    uint64_t effective[2][MPOL_CTL_NODE_WORDS]; /* 600 target: nodes the process's policy means */
+    uint64_t allowed_word;    /* 856 target: latch of the next field */
+    uint64_t allowed[2][MPOL_CTL_NODE_WORDS];   /* 864 target: its cpuset's memory nodes */
+    uint64_t inherited[MPOL_CTL_POLICY_WORDS];  /* 1120 target: kernel task policy at the start */
+    uint64_t counters[MPOL_CTL_COUNTERS];       /* 1272 target */
+    uint8_t reserved3[4096 - 1528];             /* 1528 */
+};
+
+/* One thread. Claimed by the thread when it starts, released when it exits. */
+struct mpol_ctl_slot {
+    uint64_t word;      /*  0 thread (state), writers (policy): latch of the thread's own policy */
+    uint32_t tid;       /*  8 thread: in its own pid namespace; valid while LIVE */
+    uint32_t scope;     /* 12 thread: the scope it allocates from, 0 the process's */
+    uint64_t applied;   /* 16 target: generation of word in force on the thread's heap memory */
+    uint64_t process_seen; /* 24 thread: generation of the process's policy that its kernel task
+                                 policy reflects, while it follows the process */
+    uint32_t applied_errno; /* 32 target: of the last application */
+    uint32_t reserved0;     /* 36 */
+    uint64_t task_applied;  /* 40 thread: generation of word that its kernel task policy reflects */
+    uint64_t reserved1[2];  /* 48 */
+    uint64_t policy[MPOL_CTL_POLICY_WORDS]; /* 64 writers, or the thread while CLAIMING */
+    uint64_t reserved2[5];  /* 216 */
+};
+
+/* One region: a range of the target's address space whose pages follow one scope's policy. */
+struct mpol_ctl_region {
+    uint64_t start;   /*  0 target, last: address; 0: row not filled in yet */
+    uint64_t size;    /*  8 target: bytes reserved */
+    uint64_t carved;  /* 16 target: bytes handed to jemalloc, from the start on */
+    uint32_t scope;   /* 24 target: 0 the process */
+    uint32_t applied_errno; /* 28 target: of the last mbind */
+    uint64_t reserved[4]; /* 32 */
+};
+
+/* A distinct error, recorded once with a count. */
+struct mpol_ctl_error {
+    uint32_t code;     /*  0 target: enum mpol_ctl_error_code; 0: row unused */
+    uint32_t err;      /*  4 target: errno */
+    uint64_t count;    /*  8 target */
+    uint64_t first_ns; /* 16 target: CLOCK_REALTIME */
+    uint64_t last_ns;  /* 24 target */
+    uint64_t detail[4];/* 32 target: by code, see lib/control/errors.h */
+    uint64_t reserved[8]; /* 64 */
+};
+
+enum mpol_ctl_error_code {
+    MPOL_CTL_ERROR_NONE = 0,
+    MPOL_CTL_ERROR_MBIND = 1,         /* detail: address, size, mode word, lowest nodes */
+    MPOL_CTL_ERROR_SET_MEMPOLICY = 2, /* detail: tid, mode word */
+    MPOL_CTL_ERROR_HOME_NODE = 3,
+    MPOL_CTL_ERROR_REGION = 4,        /* detail: bytes wanted */
+    MPOL_CTL_ERROR_COMMIT = 5,
+    MPOL_CTL_ERROR_SEGMENT = 6,       /* detail: step of creation */
+    MPOL_CTL_ERROR_HELPER = 7,
+    MPOL_CTL_ERROR_SCOPE = 8,         /* no arena for a thread's own policy */
+    MPOL_CTL_ERROR_SLOTS = 9,         /* no free thread slot */
+    MPOL_CTL_ERROR_PROBE = 10,        /* get_mempolicy is refused */
+    MPOL_CTL_ERROR_LATCH = 11,        /* a policy whose bytes make no sense was ignored */
+};
+
+#define MPOL_CTL_ERRORS_OFFSET 4096u
+#define MPOL_CTL_SLOTS_OFFSET 8192u
+#define MPOL_CTL_REGIONS_OFFSET (MPOL_CTL_SLOTS_OFFSET + MPOL_CTL_SLOTS * 256u)
+#define MPOL_CTL_SIZE (MPOL_CTL_REGIONS_OFFSET + MPOL_CTL_REGIONS * 64u)
+
+struct mpol_ctl {
+    struct mpol_ctl_header header;
+    struct mpol_ctl_error errors[MPOL_CTL_ERRORS];
+    struct mpol_ctl_slot slots[MPOL_CTL_SLOTS];
+    struct mpol_ctl_region regions[MPOL_CTL_REGIONS];
+};
+
+MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_header) == 4096);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, pid) == 48);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, ack) == 72);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, epoch) == 128);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, process_word) == 256);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, process_applied) == 416);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, spare) == 440);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, effective) == 600);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, allowed) == 864);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, inherited) == 1120);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, counters) == 1272);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, reserved3) == 1528);
+MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_slot) == 256);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_slot, policy) == 64);
+MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_region) == 64);
+MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_error) == 128);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, errors) == MPOL_CTL_ERRORS_OFFSET);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, slots) == MPOL_CTL_SLOTS_OFFSET);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, regions) == MPOL_CTL_REGIONS_OFFSET);
+MPOL_CTL_ASSERT(sizeof(struct mpol_ctl) == MPOL_CTL_SIZE);
+
+#ifdef __cplusplus
+}
+#endif
+
+#undef MPOL_CTL_ASSERT
+#endif

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Another process's control segment, from outside: find it, check it, read policies without a
+// system call, publish new ones, wait until they are in force.
+//
+// The kernel decides who may (opening /proc/PID/fd/N asks for the same credentials and dumpability
+// as ptrace's read access; proc_pid_fd(5)). What is in the segment is not believed: every field is
+// loaded once, checked, and only the copy is used; nothing in it leads to an access outside it.
+// The memfd is sealed against shrinking, so no access raises SIGBUS.
+//
+// Thread-safe for reading. One Target is used by one writing thread at a time.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "control/words.h"
+#include "mpol/control.h"
+#include "policy/policy.h"
+
+namespace mpol::control {
+
+// What went wrong: errno, one sentence that names the object, and what to do about it.
+struct Failure {
+    int err = 0;
+    std::string what;
+    std::string hint;
+};
+template <class T>
+using Result = tl::expected<T, Failure>;
+
+enum class Access { kRead, kWrite };
+
+// One policy as published.
+struct Published {
+    bool readable = true;  // false: the latch changed under every try, or the bytes are no policy
+    bool set = false;
+    Policy policy{};
+    Origin origin{};
+    uint64_t generation = 0;
+};
+
+struct ProcessState {
+    Published asked;
+    uint64_t applied = 0;       // generation in force on all of the heap's regions
+    int applied_errno = 0;
+    std::optional<NodeMask> effective;  // empty: nothing is bound
+    NodeMask allowed;           // as the target last saw it; may be empty before the first policy
+    std::optional<Policy> inherited;    // kernel task policy that the program started with
+    Origin inherited_origin{};
+    uint32_t status = 0;        // MPOL_CTL_STATUS_*
+};
+
+struct ThreadState {
+    unsigned slot = 0;
+    pid_t tid = 0;              // in the target's own pid namespace
+    Published asked;            // set: a policy of its own
+    uint64_t applied = 0;       // generation of asked in force on its heap memory
+    uint64_t task_applied = 0;  // generation of asked that its kernel task policy reflects
+    uint64_t process_seen = 0;  // generation of the process's policy that its task policy reflects
+    int applied_errno = 0;
+    uint32_t scope = 0;         // 0: allocates from the process's regions
+};
+
+struct RegionState {
+    uint64_t start = 0;
+    uint64_t size = 0;
+    uint64_t carved = 0;
+    uint32_t scope = 0;
+    int applied_errno = 0;
+};
+
+struct ErrorState {
+    mpol_ctl_error_code code = MPOL_CTL_ERROR_NONE;
+    int err = 0;
+    uint64_t count = 0;
+    uint64_t first_ns = 0;
+    uint64_t last_ns = 0;
+    uint64_t detail[4]{};
+};
+
+class Target {
+  public:
+    // Failure: ESRCH no such process, EPERM not permitted, ENODEV not under the preload, EPROTO the
+    // segment is of another ABI, is damaged or is another process's.
+    [[nodiscard]] static Result<Target> attach(pid_t pid, Access access);
+
+    Target(Target&& other) noexcept;
+    Target& operator=(Target&& other) noexcept;
+    Target(const Target&) = delete;
+    Target& operator=(const Target&) = delete;
+    ~Target();
+
+    [[nodiscard]] pid_t pid() const { return pid_; }
+    [[nodiscard]] bool alive() const;
+
+    // --- Reading: no system call.
+
+    [[nodiscard]] ProcessState process() const;
+    // Empty when the slot's thread is gone or not there yet. Precondition: slot < MPOL_CTL_SLOTS.
+    [[nodiscard]] std::optional<ThreadState> thread(unsigned slot) const;
+    [[nodiscard]] std::vector<ThreadState> threads() const;
+    [[nodiscard]] std::vector<RegionState> regions() const;
+    [[nodiscard]] std::vector<ErrorState> errors() const;
+    [[nodiscard]] uint64_t counter(mpol_ctl_counter which) const;
+    // Threads that found no slot and follow the process's policy.
+    [[nodiscard]] uint64_t slotless_threads() const { return counter(MPOL_CTL_SLOTLESS_THREADS); }
+
+    // --- Threads, by the id that the caller's pid namespace knows.
+
+    // ESRCH: the process has no such thread. ENODEV: it has, but the thread has no slot.
+    [[nodiscard]] Result<unsigned> slot_of(pid_t tid) const;
+    // The caller's name for a thread of the target; the target's own when they are the same.
+    [[nodiscard]] pid_t outer_tid(pid_t target_tid) const;
+
+    // --- Writing: one exclusive lock, held for microseconds. Access::kWrite only.
+
+    // nullopt: unset. Returns the generation published. Failure: ESRCH the thread has gone, EBUSY
+    // another writer holds the lock for longer than timeout_ms.
+    [[nodiscard]] Result<uint64_t> publish_process(const std::optional<Policy>& policy,
+                                                   int timeout_ms);
+    [[nodiscard]] Result<uint64_t> publish_thread(unsigned slot,
+                                                  const std::optional<Policy>& policy,
+                                                  int timeout_ms);
+    // The process's policy, and no thread keeps its own.
+    [[nodiscard]] Result<uint64_t> publish_everywhere(const std::optional<Policy>& policy,
+                                                      int timeout_ms);
+
+    // --- Waiting: sleeps on the target's acknowledgement. True when in force.
+
+    [[nodiscard]] bool wait_process(uint64_t generation, int timeout_ms) const;
+    [[nodiscard]] bool wait_thread(unsigned slot, uint64_t generation, int timeout_ms) const;
+
+  private:
+    Target() = default;
+    template <class Publish>
+    Result<uint64_t> locked(int timeout_ms, Publish publish);
+    template <class Done>
+    bool wait(int timeout_ms, Done done) const;
+
+    pid_t pid_ = -1;
+    int proc_fd_ = -1;  // /proc/PID: goes stale with the process, so a reused pid is never met
+    int fd_ = -1;
+    mpol_ctl* segment_ = nullptr;
+};
+
+// Pids under /proc whose segment the caller can open for reading, ascending.
+[[nodiscard]] std::vector<pid_t> attachable_processes();
+
+}  // namespace mpol::control

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/proc.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
+namespace mpol::control {
+namespace {
+
+constexpr size_t kFileBytesMax = 64 << 10;
+
+template <class Number>
+bool parse_number(std::string_view text, Number& ret_number) {
+    const auto [end, err] = std::from_chars(text.data(), text.data() + text.size(), ret_number);
+    return err == std::errc{} && end != text.data();
+}
+
+// The value of a "Name:\tvalue" line of a status file.
+std::string_view status_field(std::string_view status, std::string_view name) {
+    for (size_t at = 0; at < status.size();) {
+        const size_t end = std::min(status.find('\n', at), status.size());
+        const std::string_view line = status.substr(at, end - at);
+        if (line.size() > name.size() && line.starts_with(name) && line[name.size()] == ':') {
+            const size_t value = line.find_first_not_of(" \t", name.size() + 1);
+            return value == std::string_view::npos ? std::string_view{} : line.substr(value);
+        }
+        at = end + 1;
+    }
+    return {};
+}
+
+// The last number of the NSpid line: the id in the innermost namespace.
+std::optional<pid_t> innermost(std::string_view status) {
+    const std::string_view ids = status_field(status, "NSpid");
+    const size_t blank = ids.find_last_of(" \t");
+    pid_t pid = 0;
+    if (!parse_number(blank == std::string_view::npos ? ids : ids.substr(blank + 1), pid)) {
+        return std::nullopt;
+    }
+    return pid;
+}
+
+std::vector<pid_t> numeric_entries(int dir_fd) {
+    std::vector<pid_t> found;
+    DIR* const dir = dir_fd < 0 ? nullptr : ::fdopendir(dir_fd);
+    if (dir == nullptr) return found;
+    while (const dirent* entry = ::readdir(dir)) {
+        pid_t pid = 0;
+        if (parse_number(entry->d_name, pid)) found.push_back(pid);
+    }
+    ::closedir(dir);
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
+}  // namespace
+
+std::optional<std::string> read_small_file(int proc_fd, const std::string& path) {
+    const int fd = ::openat(proc_fd, path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return std::nullopt;
+    std::string text(kFileBytesMax, '\0');
+    size_t size = 0;
+    for (ssize_t got = 1; got > 0 && size < text.size(); size += static_cast<size_t>(got)) {
+        got = ::read(fd, text.data() + size, text.size() - size);
+        if (got < 0) break;
+    }
+    ::close(fd);
+    text.resize(size);
+    if (size == 0) return std::nullopt;
+    return text;
+}
+
+std::optional<TaskIds> read_task_ids(int proc_fd) {
+    const auto stat = read_small_file(proc_fd, "stat");
+    const auto status = read_small_file(proc_fd, "status");
+    if (!stat || !status) return std::nullopt;
+    TaskIds ids;
+    const std::optional<pid_t> inner = innermost(*status);
+    size_t at = stat->rfind(')');
+    if (!inner || at == std::string::npos) return std::nullopt;
+    ids.inner_pid = *inner;
+    for (int field = 2; field < 22 && at != std::string::npos; ++field) {
+        at = stat->find(' ', at + 1);
+    }
+    if (at == std::string::npos) return std::nullopt;
+    if (!parse_number(std::string_view(*stat).substr(at + 1), ids.start_time)) return std::nullopt;
+    return ids;
+}
+
+std::optional<pid_t> inner_tid(int proc_fd, pid_t tid) {
+    const auto status = read_small_file(proc_fd, fmt::format("task/{}/status", tid));
+    return status ? innermost(*status) : std::nullopt;
+}
+
+std::optional<pid_t> outer_tid(int proc_fd, pid_t inner) {
+    // Nearly always the same name.
+    if (inner_tid(proc_fd, inner) == inner) return inner;
+    const int dir_fd = ::openat(proc_fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (const pid_t tid : numeric_entries(dir_fd)) {
+        if (inner_tid(proc_fd, tid) == inner) return tid;
+    }
+    return std::nullopt;
+}
+
+std::optional<NodeMask> mems_allowed(pid_t pid) {
+    const auto status = read_small_file(AT_FDCWD, fmt::format("/proc/{}/status", pid));
+    if (!status) return std::nullopt;
+    NodeMask nodes;
+    std::string_view list = status_field(*status, "Mems_allowed_list");
+    while (!list.empty()) {
+        const size_t comma = std::min(list.find(','), list.size());
+        const std::string_view item = list.substr(0, comma);
+        unsigned first = 0;
+        if (!parse_number(item, first)) break;
+        unsigned last = first;
+        const size_t dash = item.find('-');
+        if (dash != std::string_view::npos && !parse_number(item.substr(dash + 1), last)) break;
+        for (unsigned node = first; node <= last && node < kMaxNodes; ++node) nodes.set(node);
+        list.remove_prefix(std::min(comma + 1, list.size()));
+    }
+    return nodes;
+}
+
+std::vector<pid_t> all_processes() {
+    return numeric_entries(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+}  // namespace mpol::control

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/segment.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "sys/sys.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef F_SEAL_SEAL
+#define F_SEAL_SEAL 0x0001
+#define F_SEAL_SHRINK 0x0002
+#define F_SEAL_GROW 0x0004
+#endif
+
+namespace mpol::control {
+
+constexpr size_t kPage = 4096;
+
+extern "C" {
+alignas(kPage) __attribute__((visibility("hidden"))) mpol_ctl mpol_segment = {};
+}
+
+namespace {
+
+// Above what programs that count on small numbers use, and low enough that the descriptor table
+// does not grow much (8 bytes for each number up to the highest).
+constexpr uint64_t kDescriptorCeiling = 1024;
+constexpr uint64_t kDescriptorHeadroom = 24;
+
+// Wiped by the kernel in every copy of the process (MADV_WIPEONFORK): 1 in the original only.
+alignas(kPage) uint8_t birthmark[kPage];
+
+void mark_birth() {
+    // Before Linux 4.14 a copy can't be told from the original; only fork's own handlers help.
+    sys::advise(birthmark, kPage, MADV_WIPEONFORK);
+    __atomic_store_n(&birthmark[0], uint8_t{1}, __ATOMIC_RELEASE);
+}
+
+// The rows that a new segment has in memory before anyone can map it.
+constexpr size_t kFirstRows = kPage;
+
+int back_and_seal(int fd) {
+    int err = sys::truncate(fd, sizeof(mpol_ctl));
+    if (err == 0) err = sys::allocate(fd, 0, MPOL_CTL_SLOTS_OFFSET + kFirstRows);
+    if (err == 0) err = sys::allocate(fd, MPOL_CTL_REGIONS_OFFSET, kFirstRows);
+    if (err == 0) err = sys::add_seals(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    return err;
+}
+
+void fill_header(mpol_ctl_header& header) {
+    header.magic = MPOL_CTL_MAGIC;
+    header.abi = MPOL_CTL_ABI;
+    header.header_size = sizeof(mpol_ctl_header);
+    header.total_size = sizeof(mpol_ctl);
+    header.slot_count = MPOL_CTL_SLOTS;
+    header.slot_size = sizeof(mpol_ctl_slot);
+    header.region_count = MPOL_CTL_REGIONS;
+    header.region_size = sizeof(mpol_ctl_region);
+    header.error_count = MPOL_CTL_ERRORS;
+    header.error_size = sizeof(mpol_ctl_error);
+    header.pid = static_cast<uint32_t>(sys::process_id());
+    header.start_time = sys::start_time();
+    if (header.process_word == 0) header.process_word = next_generation(kLive);
+}
+
+// The descriptor that publish() left open, and which file it was, for the child of a fork.
+constinit int published_fd = -1;
+constinit sys::FileId published_file;
+
+// Moves fd out of the way of the program's own numbers; the old number where there is no room. A
+// forked child takes the place of its parent's segment, so that chains of forks don't collect them.
+int move_high(int fd) {
+    sys::FileId there;
+    if (published_fd >= 0 && sys::identify(published_fd, there) == 0 && there == published_file &&
+        sys::replace(published_fd, fd) == published_fd) {
+        sys::close(fd);
+        return published_fd;
+    }
+    const uint64_t ceiling = std::min(sys::descriptors_max(), kDescriptorCeiling);
+    const auto floor = static_cast<int>(ceiling > 2 * kDescriptorHeadroom
+                                            ? ceiling - kDescriptorHeadroom
+                                            : ceiling / 2);
+    const int high = sys::duplicate_above(fd, floor);
+    if (high < 0) return fd;
+    sys::close(fd);
+    return high;
+}
+
+}  // namespace
+
+int publish() {
+    mark_birth();
+    fill_header(local.header);
+    int fd = sys::memfd(MPOL_CTL_NAME);
+    if (fd < 0) {
+        record_error(MPOL_CTL_ERROR_SEGMENT, -fd, 1);
+        return fd;
+    }
+    int err = back_and_seal(fd);
+    if (err == 0) {
+        fd = move_high(fd);
+        // Errors and the epoch of the private segment go along; the mapping hides them.
+        const ssize_t copied_bytes = sys::write_at(fd, &local, MPOL_CTL_SLOTS_OFFSET, 0);
+        err = copied_bytes == MPOL_CTL_SLOTS_OFFSET ? 0 : copied_bytes < 0 ? static_cast<int>(copied_bytes) : -EIO;
+    }
+    if (err == 0) err = sys::map_fixed_shared(&local, sizeof(mpol_ctl), fd);
+    if (err == 0) {
+        published_fd = fd;
+        sys::identify(fd, published_file);
+    } else {
+        sys::close(fd);
+        record_error(MPOL_CTL_ERROR_SEGMENT, -err, 2);
+    }
+    return err;
+}
+
+void abandon() {
+    sys::map_fixed_private(&local, sizeof(mpol_ctl));
+    mark_birth();
+}
+
+bool copied() {
+    return __atomic_load_n(&birthmark[0], __ATOMIC_ACQUIRE) == 0 && load(local.header.magic) != 0;
+}
+
+void record_error(mpol_ctl_error_code code, int err, uint64_t detail0, uint64_t detail1,
+                  uint64_t detail2, uint64_t detail3) {
+    const uint64_t now = sys::realtime_ns();
+    for (mpol_ctl_error& row : local.errors) {
+        uint32_t seen = load(row.code);
+        if (seen == MPOL_CTL_ERROR_NONE) {
+            // Whoever takes the row first fills it in; a second thread with the same error takes
+            // the next one, which costs a row and loses nothing.
+            if (!__atomic_compare_exchange_n(&row.code, &seen, static_cast<uint32_t>(code), false,
+                                             __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+                continue;
+            }
+            const uint64_t detail[4] = {detail0, detail1, detail2, detail3};
+            for (unsigned i = 0; i < 4; ++i) store(row.detail[i], detail[i]);
+            store(row.first_ns, now);
+            store(row.err, static_cast<uint32_t>(err));
+        } else if (seen != static_cast<uint32_t>(code) ||
+                   load(row.err) != static_cast<uint32_t>(err)) {
+            continue;
+        }
+        store(row.last_ns, now);
+        add(row.count, uint64_t{1});
+        return;
+    }
+}
+
+bool back_rows(const void* first, size_t size) {
+    const auto begin = reinterpret_cast<uintptr_t>(first) & ~(kPage - 1);
+    const auto end = (reinterpret_cast<uintptr_t>(first) + size + kPage - 1) & ~(kPage - 1);
+    const int err = sys::advise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
+    // Before Linux 5.14 there is no asking; touching is then the only way.
+    return err == 0 || err == -EINVAL;
+}
+
+}  // namespace mpol::control

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Thread slots of the local segment: claimed by a thread for itself when it starts, released when
+// it exits. Lock-free; never allocates; errno is preserved.
+#pragma once
+
+#include <cstdint>
+
+#include "control/segment.h"
+
+namespace mpol::control {
+
+inline constexpr int kNoSlot = -1;
+
+// Claims the lowest free slot for the calling thread. With a policy (of the creating thread) the
+// slot opens with it. kNoSlot when all are taken: the thread then follows the process.
+[[nodiscard]] int claim_slot(const PolicyWords* policy);
+void release_slot(int slot);
+
+// After abandon(): no slot is taken.
+void forget_slots();
+
+}  // namespace mpol::control

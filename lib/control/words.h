@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Policies as the words of include/mpol/control.h, and the latches of a segment as Latch values.
+// Pure; never allocates; async-signal-safe.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "control/latch.h"
+#include "mpol/control.h"
+#include "policy/policy.h"
+
+namespace mpol::control {
+
+static_assert(kSpare == MPOL_CTL_WORD_SPARE && kHasPolicy == MPOL_CTL_WORD_HAS_POLICY);
+static_assert(kState == MPOL_CTL_WORD_STATE && kClaiming == MPOL_CTL_WORD_CLAIMING);
+static_assert(kFree == MPOL_CTL_WORD_FREE && kLive == MPOL_CTL_WORD_LIVE);
+static_assert(kGenerationShift == MPOL_CTL_WORD_GENERATION_SHIFT);
+static_assert(kNodeWords == MPOL_CTL_NODE_WORDS);
+
+inline constexpr unsigned kPolicyWords = MPOL_CTL_POLICY_WORDS;
+
+// Memory of latch.h over plain words of a mapped segment.
+struct SharedMemory {
+    using Cell = uint64_t;
+    static uint64_t load(const Cell& cell) { return __atomic_load_n(&cell, __ATOMIC_ACQUIRE); }
+    static void store(Cell& cell, uint64_t value) {
+        __atomic_store_n(&cell, value, __ATOMIC_RELEASE);
+    }
+    static bool cas(Cell& cell, uint64_t& expected, uint64_t desired) {
+        return __atomic_compare_exchange_n(&cell, &expected, desired, false, __ATOMIC_ACQ_REL,
+                                           __ATOMIC_ACQUIRE);
+    }
+};
+using SharedLatch = Latch<SharedMemory>;
+
+// The other fields of a segment, one atomic access each.
+template <class T>
+[[nodiscard]] T load(const T& field) {
+    return __atomic_load_n(&field, __ATOMIC_ACQUIRE);
+}
+template <class T>
+void store(T& field, T value) {
+    __atomic_store_n(&field, value, __ATOMIC_RELEASE);
+}
+template <class T>
+T add(T& field, T value) {
+    return __atomic_fetch_add(&field, value, __ATOMIC_ACQ_REL);
+}
+
+// Who set a policy, and when.
+struct Origin {
+    mpol_ctl_origin kind = MPOL_CTL_ORIGIN_NONE;
+    uint32_t uid = 0;
+    uint32_t pid = 0;
+    uint64_t time_ns = 0;  // CLOCK_REALTIME
+};
+
+struct PolicyWords {
+    uint64_t words[kPolicyWords]{};
+};
+
+[[nodiscard]] inline PolicyWords encode(const Policy& policy, const Origin& origin) {
+    PolicyWords out;
+    out.words[0] = static_cast<uint64_t>(policy.mode) | static_cast<uint64_t>(origin.kind) << 8 |
+                   static_cast<uint64_t>(policy.flags) << 16 |
+                   static_cast<uint64_t>(static_cast<uint32_t>(policy.home_node)) << 32;
+    out.words[1] = origin.uid | static_cast<uint64_t>(origin.pid) << 32;
+    out.words[2] = origin.time_ns;
+    for (unsigned i = 0; i < kNodeWords; ++i) out.words[3 + i] = policy.nodes.words[i];
+    return out;
+}
+
+// False when the words are no policy: a mode, flag, origin or home node out of range.
+[[nodiscard]] inline bool decode(const PolicyWords& in, Policy& ret_policy, Origin& ret_origin) {
+    const auto mode = static_cast<uint8_t>(in.words[0]);
+    const auto kind = static_cast<uint8_t>(in.words[0] >> 8);
+    const auto flags = static_cast<uint16_t>(in.words[0] >> 16);
+    const auto home = static_cast<int32_t>(in.words[0] >> 32);
+    if (mode >= kModeCount || kind > MPOL_CTL_ORIGIN_INHERITED || (flags & ~kModeFlags) != 0) {
+        return false;
+    }
+    if (home < kNoNode || home >= static_cast<int32_t>(kMaxNodes)) return false;
+    ret_policy.mode = static_cast<Mode>(mode);
+    ret_policy.flags = flags;
+    ret_policy.home_node = home;
+    for (unsigned i = 0; i < kNodeWords; ++i) ret_policy.nodes.words[i] = in.words[3 + i];
+    ret_origin.kind = static_cast<mpol_ctl_origin>(kind);
+    ret_origin.uid = static_cast<uint32_t>(in.words[1]);
+    ret_origin.pid = static_cast<uint32_t>(in.words[1] >> 32);
+    ret_origin.time_ns = in.words[2];
+    return true;
+}
+
+[[nodiscard]] inline SharedLatch process_latch(mpol_ctl& segment) {
+    return {&segment.header.process_word, segment.header.process_policy, segment.header.spare,
+            kPolicyWords};
+}
+// Precondition: slot < MPOL_CTL_SLOTS.
+[[nodiscard]] inline SharedLatch slot_latch(mpol_ctl& segment, unsigned slot) {
+    return {&segment.slots[slot].word, segment.slots[slot].policy, segment.header.spare,
+            kPolicyWords};
+}
+// Latches that only the target writes, with a second copy of their own.
+[[nodiscard]] inline SharedLatch effective_latch(mpol_ctl& segment) {
+    return {&segment.header.effective_word, segment.header.effective[0],
+            segment.header.effective[1], kNodeWords};
+}
+[[nodiscard]] inline SharedLatch allowed_latch(mpol_ctl& segment) {
+    return {&segment.header.allowed_word, segment.header.allowed[0], segment.header.allowed[1],
+            kNodeWords};
+}
+
+// The latch that header.spare_owner names: 0 the process, 1 + slot. False: no such latch.
+[[nodiscard]] inline bool owner_latch(mpol_ctl& segment, uint64_t owner, SharedLatch& ret_latch) {
+    if (owner > MPOL_CTL_SLOTS) return false;
+    ret_latch = owner == 0 ? process_latch(segment)
+                           : slot_latch(segment, static_cast<unsigned>(owner - 1));
+    return true;
+}
+
+}  // namespace mpol::control

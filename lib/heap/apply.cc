@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "heap/apply.h"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstdio>
+
+#include "control/segment.h"
+#include "policy/contextualise.h"
+#include "sys/sys.h"
+
+namespace mpol::heap {
+
+using control::generation;
+using control::kHasPolicy;
+using control::load;
+using control::local;
+using control::SharedLatch;
+using control::SharedMemory;
+using control::store;
+
+namespace {
+
+// Under apply_mutex. Which scope each slot's thread allocates from, and at which generation of the
+// slot's word that scope was bound; kept here because the segment can be written by others.
+struct SlotScope {
+    ScopeId scope;
+    uint64_t bound;
+};
+constinit SlotScope slot_scopes[MPOL_CTL_SLOTS];
+// Under apply_mutex. Generation of the process's word that its regions are bound to.
+constinit uint64_t process_bound = 0;
+
+enum class Asked { kNothing, kPolicy, kUnreadable };
+
+// What the latch asks for. kUnreadable: keep what is in force.
+Asked read_asked(const SharedLatch& latch, Policy& ret_policy, uint64_t& ret_word) {
+    control::PolicyWords words;
+    control::Origin origin;
+    if (!control::latch_read(latch, words.words, ret_word)) {
+        control::count(MPOL_CTL_LATCH_GAVE_UP);
+        return Asked::kUnreadable;
+    }
+    if ((ret_word & kHasPolicy) == 0) return Asked::kNothing;
+    if (!control::decode(words, ret_policy, origin)) {
+        control::record_error(MPOL_CTL_ERROR_LATCH, EINVAL, words.words[0]);
+        return Asked::kUnreadable;
+    }
+    return Asked::kPolicy;
+}
+
+// jemalloc's dirty extents would be handed out again with their old pages.
+void purge_arena(unsigned arena) {
+    char name[32];
+    std::snprintf(name, sizeof(name), "arena.%u.purge", arena);
+    je_mallctl(name, nullptr, nullptr, nullptr, 0);
+}
+
+void publish_effective(const Binding& binding) {
+    control::latch_flip(control::effective_latch(local), binding.set ? kHasPolicy : 0,
+                        binding.effective.words.data());
+}
+
+// What one pass bound, to be purged and acknowledged once the mutex is free again.
+struct Bound {
+    uint64_t process_generation = 0;  // 0: nothing new
+    uint64_t slots[MPOL_CTL_SLOTS / 64]{};
+    bool any = false;
+};
+
+int bind_process(const Binding& binding) {
+    int first_error = bind_scope(kProcessScope, binding);
+    for (unsigned id = 1; id < scope_count(); ++id) {
+        if (!scope_at(static_cast<ScopeId>(id)).follows_process) continue;
+        const int err = bind_scope(static_cast<ScopeId>(id), binding);
+        if (first_error == 0) first_error = err;
+    }
+    return first_error;
+}
+
+// apply_mutex held.
+void bind_process_as_asked(Bound& bound) {
+    uint64_t word = SharedMemory::load(local.header.process_word);
+    if (generation(word) == process_bound) return;
+    Policy policy;
+    Binding binding;
+    int err = 0;
+    switch (read_asked(control::process_latch(local), policy, word)) {
+        case Asked::kUnreadable:
+            return;
+        case Asked::kNothing:
+            err = bind_process(binding);
+            break;
+        case Asked::kPolicy:
+            err = resolve(policy, refresh_allowed(), binding);
+            if (err == 0) err = bind_process(binding);
+            break;
+    }
+    publish_effective(read_binding(kProcessScope));
+    store(local.header.process_errno, static_cast<uint64_t>(-err));
+    process_bound = generation(word);
+    bound.process_generation = process_bound;
+    bound.any = true;
+}
+
+// apply_mutex held. For a slot whose thread has a scope.
+void bind_slot_as_asked(unsigned slot, Bound& bound) {
+    SlotScope& at = slot_scopes[slot];
+    uint64_t word = SharedMemory::load(local.slots[slot].word);
+    if (at.scope == kProcessScope || generation(word) == at.bound) return;
+    Policy policy;
+    Binding binding;
+    int err = 0;
+    switch (read_asked(control::slot_latch(local, slot), policy, word)) {
+        case Asked::kUnreadable:
+            return;
+        case Asked::kNothing:
+            // Memory of a thread that follows the process again follows it too.
+            scope_at(at.scope).follows_process = true;
+            err = bind_scope(at.scope, read_binding(kProcessScope));
+            break;
+        case Asked::kPolicy:
+            err = resolve(policy, refresh_allowed(), binding);
+            if (err != 0) break;
+            scope_at(at.scope).follows_process = false;
+            err = bind_scope(at.scope, binding);
+            break;
+    }
+    at.bound = generation(word);
+    store(local.slots[slot].applied_errno, static_cast<uint32_t>(-err));
+    bound.slots[slot / 64] |= uint64_t{1} << (slot % 64);
+    bound.any = true;
+}
+
+void bind_as_asked(Bound& bound) {
+    bind_process_as_asked(bound);
+    if (!several_scopes.load(std::memory_order_acquire)) return;
+    const unsigned used = std::min(load(local.header.slots_used), MPOL_CTL_SLOTS);
+    for (unsigned slot = 0; slot < used; ++slot) bind_slot_as_asked(slot, bound);
+}
+
+template <class Visit>
+void for_each_slot(const Bound& bound, Visit visit) {
+    for (unsigned word = 0; word < MPOL_CTL_SLOTS / 64; ++word) {
+        for (uint64_t bits = bound.slots[word]; bits != 0; bits &= bits - 1) {
+            visit(word * 64 + static_cast<unsigned>(std::countr_zero(bits)));
+        }
+    }
+}
+
+void purge(const Bound& bound) {
+    if (bound.process_generation != 0) {
+        purge_arena(kAllArenas);
+        return;
+    }
+    for_each_slot(bound, [](unsigned slot) {
+        const ScopeId scope = slot_scopes[slot].scope;  // Racy by design: any arena may be purged.
+        if (scope != kProcessScope) purge_arena(scope_at(scope).arena);
+    });
+}
+
+void report(const Bound& bound) {
+    const sys::Locked locked(apply_mutex);
+    if (bound.process_generation > load(local.header.process_applied)) {
+        store(local.header.process_applied, bound.process_generation);
+    }
+    for_each_slot(bound, [](unsigned slot) {
+        store(local.slots[slot].applied, slot_scopes[slot].bound);
+    });
+    control::count(MPOL_CTL_APPLIED);
+}
+
+}  // namespace
+
+int resolve(const Policy& policy, const NodeMask& allowed, Binding& ret_binding) {
+    NodeMask effective;
+    const int err = contextualise(policy, allowed, effective);
+    if (err != 0) return err;
+    // The kernel's default mode takes a policy away: the region then follows the task policy.
+    ret_binding = {.set = policy.mode != Mode::kDefault, .policy = policy, .effective = effective};
+    return 0;
+}
+
+NodeMask refresh_allowed() {
+    NodeMask allowed;
+    if (sys::get_mems_allowed(allowed) != 0) return NodeMask::first_nodes(kMaxNodes);
+    NodeMask known;
+    uint64_t word = 0;
+    const SharedLatch latch = control::allowed_latch(local);
+    if (!control::latch_read(latch, known.words.data(), word) || known != allowed) {
+        control::latch_flip(latch, 0, allowed.words.data());
+    }
+    return allowed;
+}
+
+void acknowledge() {
+    control::add(local.header.ack, uint32_t{1});
+    sys::futex_wake(&local.header.ack, INT32_MAX);
+}
+
+void apply_pending() {
+    const uint64_t begin = sys::monotonic_ns();
+    for (uint32_t seen = load(local.header.epoch);;) {
+        Bound bound;
+        if (!apply_mutex.try_lock()) return;
+        bind_as_asked(bound);
+        apply_mutex.unlock();
+        if (bound.any) {
+            // Without the mutex: giving back gigabytes takes the kernel milliseconds.
+            purge(bound);
+            store(local.header.counters[MPOL_CTL_APPLY_NS_LAST], sys::monotonic_ns() - begin);
+            report(bound);
+            acknowledge();
+        }
+        // Again when something was published while the mutex was held here and refused elsewhere.
+        const uint32_t now = load(local.header.epoch);
+        if (now == seen) return;
+        seen = now;
+    }
+}
+
+ScopeId apply_first(int slot) {
+    ScopeId scope = kProcessScope;
+    Bound bound;
+    {
+        const sys::Locked locked(apply_mutex);
+        scope = take_scope();
+        if (scope != kProcessScope) {
+            slot_scopes[slot] = {scope, 0};
+            bind_slot_as_asked(static_cast<unsigned>(slot), bound);
+        } else {
+            store(local.slots[slot].applied_errno, uint32_t{EAGAIN});
+        }
+    }
+    // A scope of a thread that has exited brings dirty extents of its policy.
+    if (scope != kProcessScope) purge_arena(scope_at(scope).arena);
+    return scope;
+}
+
+void adopt_scope(int slot, ScopeId scope) {
+    const sys::Locked locked(apply_mutex);
+    slot_scopes[slot] = {scope, 0};
+}
+
+void inherit_process(bool bound) {
+    process_bound = bound ? generation(SharedMemory::load(local.header.process_word)) : 0;
+    store(local.header.process_applied, process_bound);
+    publish_effective(read_binding(kProcessScope));
+}
+
+void leave_scope(int slot) {
+    const sys::Locked locked(apply_mutex);
+    give_scope(slot_scopes[slot].scope);
+    slot_scopes[slot] = {};
+}
+
+void orphan_scopes(ScopeId keep) {
+    for (SlotScope& at : slot_scopes) {
+        if (at.scope != kProcessScope && at.scope != keep) give_scope(at.scope);
+        at = {};
+    }
+}
+
+}  // namespace mpol::heap

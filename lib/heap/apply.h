@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Brings what the segment asks for into force: on the regions of the process and of the threads'
+// scopes, from whatever thread of the process comes first. What only the thread itself can do (its
+// arena, its cache, its kernel task policy) is in task.h.
+//
+// Never waits for another process; never allocates from the program's heap; errno is preserved.
+#pragma once
+
+#include <cstdint>
+
+#include "heap/scopes.h"
+
+namespace mpol::heap {
+
+// What policy means to a process that may use allowed. Returns 0, or -errno when it means nothing
+// (no allowed node). Pure.
+[[nodiscard]] int resolve(const Policy& policy, const NodeMask& allowed, Binding& ret_binding);
+
+// The memory nodes that the process may use now; published in the segment when they changed. All
+// nodes where the kernel won't tell.
+[[nodiscard]] NodeMask refresh_allowed();
+
+// Applies what is new for the process's policy and for every thread scope already made. Returns at
+// once when nothing is new, or when another thread is at it.
+void apply_pending();
+
+// Tells those who wait on the segment's ack word that something was applied.
+void acknowledge();
+
+// A thread's first policy: gives the slot a scope and binds it. Returns the scope, or kProcessScope
+// with the error in the slot. Waits for apply_mutex, which is held for microseconds a region.
+[[nodiscard]] ScopeId apply_first(int slot);
+
+// In a forked child, once the segment holds the parent's process policy: whether the regions, which
+// fork copied with their policies, are bound to it already.
+void inherit_process(bool bound);
+
+// The slot's thread already allocates from scope (a forked child's only thread).
+void adopt_scope(int slot, ScopeId scope);
+
+// The thread of the slot is exiting: its scope waits for another thread.
+void leave_scope(int slot);
+
+// In a forked child, with apply_mutex held: every scope but keep has lost its thread.
+void orphan_scopes(ScopeId keep);
+
+}  // namespace mpol::heap

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// jemalloc's public functions under the names they are linked in by (je_*). See jemalloc(3).
+#pragma once
+
+#include <cstddef>
+
+extern "C" {
+void* je_malloc(size_t size);
+void* je_calloc(size_t count, size_t size);
+void* je_realloc(void* pointer, size_t size);
+void je_free(void* pointer);
+int je_posix_memalign(void** ret_pointer, size_t alignment, size_t size);
+void* je_aligned_alloc(size_t alignment, size_t size);
+void* je_memalign(size_t alignment, size_t size);
+void* je_valloc(size_t size);
+size_t je_malloc_usable_size(void* pointer);
+void* je_mallocx(size_t size, int flags);
+void* je_rallocx(void* pointer, size_t size, int flags);
+size_t je_xallocx(void* pointer, size_t size, size_t extra, int flags);
+size_t je_sallocx(const void* pointer, int flags);
+void je_dallocx(void* pointer, int flags);
+void je_sdallocx(void* pointer, size_t size, int flags);
+// Private to jemalloc, and what its own sized operator delete calls.
+void je_je_sdallocx_noflags(void* pointer, size_t size);
+size_t je_nallocx(size_t size, int flags);
+int je_mallctl(const char* name, void* old, size_t* old_size, void* new_value, size_t new_size);
+int je_mallctlnametomib(const char* name, size_t* mib, size_t* length);
+int je_mallctlbymib(const size_t* mib, size_t length, void* old, size_t* old_size, void* new_value,
+                    size_t new_size);
+void je_malloc_stats_print(void (*write)(void*, const char*), void* opaque, const char* options);
+}
+
+namespace mpol::heap {
+
+// jemalloc.h's flag encodings.
+constexpr int arena_flag(unsigned arena) { return static_cast<int>((arena + 1) << 20); }
+constexpr int tcache_flag(unsigned tcache) { return static_cast<int>((tcache + 2) << 8); }
+inline constexpr int kNoTcache = 1 << 8;  // MALLOCX_TCACHE_NONE: MALLOCX_TCACHE(-1)
+inline constexpr unsigned kAllArenas = 4096;  // MALLCTL_ARENAS_ALL
+
+using ExtentAlloc = void*(struct ExtentHooks*, void* new_addr, size_t size, size_t alignment,
+                          bool* zero, bool* commit, unsigned arena);
+using ExtentDalloc = bool(ExtentHooks*, void*, size_t, bool committed, unsigned arena);
+using ExtentDestroy = void(ExtentHooks*, void*, size_t, bool committed, unsigned arena);
+using ExtentRange = bool(ExtentHooks*, void*, size_t, size_t offset, size_t length, unsigned arena);
+using ExtentSplit = bool(ExtentHooks*, void*, size_t, size_t, size_t, bool committed,
+                         unsigned arena);
+using ExtentMerge = bool(ExtentHooks*, void*, size_t, void*, size_t, bool committed,
+                         unsigned arena);
+
+// extent_hooks_t of jemalloc.h; a null member opts out.
+struct ExtentHooks {
+    ExtentAlloc* alloc;
+    ExtentDalloc* dalloc;
+    ExtentDestroy* destroy;
+    ExtentRange* commit;
+    ExtentRange* decommit;
+    ExtentRange* purge_lazy;
+    ExtentRange* purge_forced;
+    ExtentSplit* split;
+    ExtentMerge* merge;
+};
+
+}  // namespace mpol::heap

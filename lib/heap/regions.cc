@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "heap/regions.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "control/segment.h"
+#include "heap/owner_table.h"
+#include "heap/scopes.h"
+#include "sys/sys.h"
+
+namespace mpol::heap {
+
+using control::local;
+
+constinit OwnerTable owners;
+
+namespace {
+
+constexpr size_t kPage = 4096;
+constexpr size_t kHugePage = size_t{2} << 20;
+
+// Past this much, a new region is an eighth of what is reserved already: a terabyte of heap is
+// about 50 regions, and at most an eighth of the address space is taken too early.
+constexpr size_t kGrowthShift = 3;
+constexpr size_t kRegionBytesMax = size_t{64} << 30;
+
+constinit Region regions[MPOL_CTL_REGIONS];
+constinit std::atomic<uint32_t> regions_claimed{0};
+constinit std::atomic<size_t> reserved{0};
+// Where the last region ended: neighbours cost one system call instead of three.
+constinit std::atomic<uintptr_t> next_hint{0};
+
+constexpr size_t round_up(size_t size, size_t unit) { return (size + unit - 1) & ~(unit - 1); }
+
+struct Range {
+    uintptr_t start = 0;
+    size_t size = 0;
+};
+
+// Reserves size bytes (a multiple of kRegionBytesMin) aligned to kRegionBytesMin.
+Range reserve_aligned(size_t size) {
+    int err = 0;
+    auto* const hint = reinterpret_cast<void*>(next_hint.load(std::memory_order_relaxed));
+    void* at = sys::reserve(hint, hint != nullptr ? size : size + kRegionBytesMin, PROT_NONE, err);
+    if (at == MAP_FAILED) return {};
+    auto start = reinterpret_cast<uintptr_t>(at);
+    if (hint != nullptr) {
+        if (start % kRegionBytesMin == 0) return {start, size};
+        sys::unmap(at, size);
+        at = sys::reserve(nullptr, size + kRegionBytesMin, PROT_NONE, err);
+        if (at == MAP_FAILED) return {};
+        start = reinterpret_cast<uintptr_t>(at);
+    }
+    const uintptr_t aligned = round_up(start, kRegionBytesMin);
+    if (aligned > start) sys::unmap(at, aligned - start);
+    const uintptr_t tail = start + kRegionBytesMin - aligned;
+    if (tail > 0) sys::unmap(reinterpret_cast<void*>(aligned + size), tail);
+    return {aligned, size};
+}
+
+// Under an address space limit, no more than jemalloc itself would have taken (it asks in steps that
+// grow with the heap): the rest is the program's.
+Range reserve_exactly(size_t needed) {
+    int err = 0;
+    const size_t size = round_up(needed, kHugePage);
+    void* at = sys::reserve(nullptr, size, PROT_NONE, err);
+    if (at == MAP_FAILED) return {};
+    return {reinterpret_cast<uintptr_t>(at), size};
+}
+
+Range reserve_range(size_t needed) {
+    if (!sys::address_space_limited()) {
+        const size_t growth =
+            std::min(reserved.load(std::memory_order_relaxed) >> kGrowthShift, kRegionBytesMax);
+        const Range range = reserve_aligned(
+            round_up(std::max({needed, growth, kRegionBytesMin}), kRegionBytesMin));
+        if (range.size != 0) return range;
+    }
+    return reserve_exactly(needed);
+}
+
+void mirror(unsigned row) {
+    const Region& region = regions[row];
+    mpol_ctl_region& out = local.regions[row];
+    if (!control::back_rows(&out, sizeof(out))) return;
+    regions[row].mirrored.store(true, std::memory_order_release);
+    control::store(out.size, uint64_t{region.size});
+    control::store(out.scope, uint32_t{region.scope});
+    control::store(out.carved, uint64_t{region.carved.load(std::memory_order_relaxed)});
+    control::store(out.start, uint64_t{region.start.load(std::memory_order_relaxed)});
+}
+
+// Returns the row, or MPOL_CTL_REGIONS when none could be had.
+unsigned create_region(ScopeId scope, size_t needed) {
+    const Range range = reserve_range(needed);
+    if (range.size == 0) return MPOL_CTL_REGIONS;
+    const uint32_t row = regions_claimed.fetch_add(1, std::memory_order_acq_rel);
+    if (row >= MPOL_CTL_REGIONS) {
+        regions_claimed.store(MPOL_CTL_REGIONS, std::memory_order_relaxed);
+        sys::unmap(reinterpret_cast<void*>(range.start), range.size);
+        return MPOL_CTL_REGIONS;
+    }
+    next_hint.store(range.start + range.size, std::memory_order_relaxed);
+    reserved.fetch_add(range.size, std::memory_order_relaxed);
+    Region& region = regions[row];
+    region.size = range.size;
+    region.scope = scope;
+    owners.enter(range.start, range.size, scope);
+    region.start.store(range.start, std::memory_order_release);
+    mirror(row);
+    control::store(local.header.regions_used, std::min(row + 1, MPOL_CTL_REGIONS));
+    control::count(MPOL_CTL_RESERVED_BYTES, range.size);
+    bind_new_region(region, row);
+    return row;
+}
+
+bool commit(Region& region, size_t end) {
+    size_t committed = region.committed.load(std::memory_order_acquire);
+    if (end <= committed) return true;
+    const size_t wanted = std::min(round_up(end, kHugePage), region.size);
+    const auto start = region.start.load(std::memory_order_relaxed);
+    // From where this thread knows it committed: another's mprotect of the same part is harmless.
+    const int err = sys::protect(reinterpret_cast<void*>(start + committed), wanted - committed,
+                                 PROT_READ | PROT_WRITE);
+    if (err != 0) {
+        control::record_error(MPOL_CTL_ERROR_COMMIT, -err, start, wanted);
+        return false;
+    }
+    while (committed < wanted && !region.committed.compare_exchange_weak(
+                                     committed, wanted, std::memory_order_acq_rel)) {
+    }
+    return true;
+}
+
+// nullptr when the region has no room left; ret_no_memory when the kernel refuses to commit.
+void* carve_from(unsigned row, size_t size, size_t alignment, bool& ret_no_memory) {
+    Region& region = regions[row];
+    const uintptr_t base = region.start.load(std::memory_order_acquire);
+    size_t carved = region.carved.load(std::memory_order_relaxed);
+    size_t begin = 0;
+    do {
+        begin = round_up(base + carved, alignment) - base;
+        if (begin > region.size || region.size - begin < size) return nullptr;
+    } while (!region.carved.compare_exchange_weak(carved, begin + size, std::memory_order_acq_rel));
+    if (!commit(region, begin + size)) {
+        ret_no_memory = true;
+        return nullptr;
+    }
+    if (region.mirrored.load(std::memory_order_acquire)) {
+        control::store(local.regions[row].carved, uint64_t{begin + size});
+    }
+    const uint64_t total = control::add(local.header.counters[MPOL_CTL_CARVED_BYTES], uint64_t{size});
+    // Rings the doorbell: the next allocator call of any thread finds the heap worth a helper.
+    if (total < kLargeHeapBytes && total + size >= kLargeHeapBytes) {
+        control::add(local.header.epoch, uint32_t{1});
+    }
+    return reinterpret_cast<void*>(base + begin);
+}
+
+// The way of last resort, and what plain jemalloc would have done.
+void* map_plainly(size_t size, size_t alignment) {
+    int err = 0;
+    const size_t slack = alignment - kPage;
+    void* at = sys::reserve(nullptr, size + slack, PROT_READ | PROT_WRITE, err);
+    if (at == MAP_FAILED) return nullptr;
+    const auto start = reinterpret_cast<uintptr_t>(at);
+    const uintptr_t aligned = round_up(start, alignment);
+    if (aligned > start) sys::unmap(at, aligned - start);
+    const size_t tail = start + slack - aligned;
+    if (tail > 0) sys::unmap(reinterpret_cast<void*>(aligned + size), tail);
+    control::record_error(MPOL_CTL_ERROR_REGION, err, size);
+    control::count(MPOL_CTL_UNMANAGED_BYTES, size);
+    return reinterpret_cast<void*>(aligned);
+}
+
+}  // namespace
+
+void* carve(ScopeId scope, size_t size, size_t alignment) {
+    std::atomic<uint32_t>& current = scope_at(scope).current_region;
+    bool no_memory = false;
+    const uint32_t seen = current.load(std::memory_order_acquire);
+    if (seen != kNoRegion) {
+        if (void* at = carve_from(seen - 1, size, alignment, no_memory)) return at;
+        if (no_memory) return nullptr;
+    }
+    const unsigned row = create_region(scope, size + (alignment - kPage));
+    if (row == MPOL_CTL_REGIONS) return map_plainly(size, alignment);
+    void* at = carve_from(row, size, alignment, no_memory);
+    // Another thread may have made a region meanwhile: the later one is used up first.
+    if (at != nullptr) current.store(row + 1, std::memory_order_release);
+    return at;
+}
+
+bool uncarve(void* at, size_t size) {
+    const ScopeId scope = owner_of(at);
+    const uint32_t seen = scope_at(scope).current_region.load(std::memory_order_acquire);
+    for (unsigned row = 0; row < region_count(); ++row) {
+        Region& region = regions[row];
+        const uintptr_t start = region.start.load(std::memory_order_acquire);
+        const uintptr_t offset = reinterpret_cast<uintptr_t>(at) - start;
+        if (start == 0 || offset >= region.size) continue;
+        sys::advise(at, size, MADV_DONTNEED);
+        size_t end = offset + size;
+        // The last piece of the region in use can be carved again; any other stays jemalloc's.
+        if (seen == row + 1) region.carved.compare_exchange_strong(end, offset);
+        return true;
+    }
+    return false;
+}
+
+unsigned region_count() {
+    return std::min(regions_claimed.load(std::memory_order_acquire), MPOL_CTL_REGIONS);
+}
+
+Region& region_at(unsigned row) { return regions[row]; }
+
+ScopeId owner_of(const void* address) {
+    const ScopeId owner = owners.look_up(address);
+    if (owner != OwnerTable::kMixed) return owner;
+    const auto at = reinterpret_cast<uintptr_t>(address);
+    for (unsigned row = 0; row < region_count(); ++row) {
+        const uintptr_t start = regions[row].start.load(std::memory_order_acquire);
+        if (start != 0 && at - start < regions[row].size) return regions[row].scope;
+    }
+    return kProcessScope;
+}
+
+size_t reserved_bytes() { return reserved.load(std::memory_order_relaxed); }
+
+void mirror_regions() {
+    const unsigned count = region_count();
+    for (unsigned row = 0; row < count; ++row) {
+        if (regions[row].start.load(std::memory_order_acquire) != 0) mirror(row);
+    }
+    size_t carved = 0;
+    for (unsigned row = 0; row < count; ++row) {
+        carved += regions[row].carved.load(std::memory_order_relaxed);
+    }
+    control::store(local.header.regions_used, uint32_t{count});
+    control::store(local.header.counters[MPOL_CTL_CARVED_BYTES], uint64_t{carved});
+    control::store(local.header.counters[MPOL_CTL_RESERVED_BYTES], uint64_t{reserved_bytes()});
+}
+
+}  // namespace mpol::heap

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "heap/scopes.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "control/segment.h"
+#include "sys/sys.h"
+
+namespace mpol::heap {
+
+using control::local;
+using control::SharedLatch;
+using control::SharedMemory;
+
+constinit sys::Mutex apply_mutex;
+constinit std::atomic<bool> several_scopes{false};
+
+namespace {
+
+constexpr size_t kPage = 4096;
+
+constinit Scope scopes[kScopesMax];
+constinit std::atomic<uint32_t> scopes_made{1};
+// Under apply_mutex.
+constinit ScopeId waiting[kScopesMax];
+constinit unsigned waiting_count = 0;
+
+SharedLatch binding_latch(ScopeId id) {
+    Scope& scope = scopes[id];
+    return {&scope.binding_word, scope.binding[0], scope.binding[1], kBindingWords};
+}
+
+// --- Extent hooks of thread scopes. Called inside jemalloc's locks: they never wait.
+
+void* extent_alloc(ExtentHooks* hooks, void* new_addr, size_t size, size_t alignment, bool* zero,
+                   bool* commit, unsigned) {
+    if (new_addr != nullptr) return nullptr;  // Growing in place is jemalloc's option, not its need.
+    const sys::ErrnoGuard guard;
+    const auto id = static_cast<ScopeId>(reinterpret_cast<Scope*>(hooks) - scopes);
+    void* at = carve(id, size, std::max(alignment, kPage));
+    if (at == nullptr) return nullptr;
+    *zero = true;
+    *commit = true;
+    return at;
+}
+
+bool extent_purge(ExtentHooks*, void* at, size_t, size_t offset, size_t length, unsigned) {
+    return sys::advise(static_cast<char*>(at) + offset, length, MADV_DONTNEED) != 0;
+}
+
+bool extent_split(ExtentHooks*, void*, size_t, size_t, size_t, bool, unsigned) { return false; }
+bool extent_merge(ExtentHooks*, void*, size_t, void*, size_t, bool, unsigned) { return false; }
+
+// No dalloc: with opt.retain jemalloc keeps its extents, and giving addresses back would lose the
+// policy on them.
+constexpr ExtentHooks kHooks = {extent_alloc, nullptr,      nullptr,      nullptr,     nullptr,
+                                nullptr,      extent_purge, extent_split, extent_merge};
+
+// --- Binding
+
+// Binds a range. The kernel keeps the user's mask where a mode flag asks for that, and refuses a
+// static or relative mask that has nothing in the allowed set; then the effective nodes stand in.
+int bind_range(void* start, size_t size, const Binding& binding) {
+    const Policy& policy = binding.policy;
+    control::count(MPOL_CTL_MBINDS);
+    if (!binding.set) return sys::mbind(start, size, static_cast<int>(Mode::kDefault), {}, 0);
+    int err = sys::mbind(start, size, policy.mode_word(),
+                         policy.flags != 0 ? policy.nodes : binding.effective, 0);
+    if (err == -EINVAL && policy.flags != 0) {
+        err = sys::mbind(start, size, static_cast<int>(policy.mode), binding.effective, 0);
+    }
+    if (err == 0 && policy.home_node != kNoNode) {
+        err = sys::set_mempolicy_home_node(start, size, static_cast<unsigned>(policy.home_node));
+        if (err != 0) control::record_error(MPOL_CTL_ERROR_HOME_NODE, -err);
+    }
+    return err;
+}
+
+int bind_region(Region& region, unsigned row, uintptr_t start, const Binding& binding) {
+    const int err = bind_range(reinterpret_cast<void*>(start), region.size, binding);
+    if (err != 0) {
+        control::count(MPOL_CTL_MBIND_FAILURES);
+        control::record_error(MPOL_CTL_ERROR_MBIND, -err, start, region.size,
+                              static_cast<uint64_t>(binding.policy.mode_word()),
+                              binding.effective.words[0]);
+    }
+    if (region.mirrored.load(std::memory_order_acquire)) {
+        control::store(local.regions[row].applied_errno, static_cast<uint32_t>(-err));
+    }
+    return err;
+}
+
+// A new arena on the scope's hooks; false when jemalloc has none to give.
+bool make_arena(Scope& scope) {
+    scope.hooks = kHooks;
+    ExtentHooks* hooks = &scope.hooks;
+    unsigned arena = 0;
+    size_t size = sizeof(arena);
+    if (je_mallctl("arenas.create", &arena, &size, &hooks, sizeof(hooks)) != 0) return false;
+    scope.arena = arena;
+    return true;
+}
+
+}  // namespace
+
+Scope& scope_at(ScopeId id) { return scopes[id]; }
+unsigned scope_count() { return scopes_made.load(std::memory_order_acquire); }
+
+namespace {
+
+Binding read_binding_at(ScopeId id, uint64_t& ret_word) {
+    control::PolicyWords policy;
+    uint64_t words[kBindingWords];
+    // The writer is of this process and publishes at most once for each system call on a region, so
+    // this ends; in a forked child there is no writer.
+    while (!control::latch_read(binding_latch(id), words, ret_word)) {
+    }
+    Binding binding;
+    std::copy_n(words, control::kPolicyWords, policy.words);
+    control::Origin origin;
+    binding.set = (ret_word & control::kHasPolicy) != 0 &&
+                  control::decode(policy, binding.policy, origin);
+    std::copy_n(words + control::kPolicyWords, kNodeWords, binding.effective.words.data());
+    return binding;
+}
+
+}  // namespace
+
+Binding read_binding(ScopeId id) {
+    uint64_t word = 0;
+    return read_binding_at(id, word);
+}
+
+int bind_scope(ScopeId id, const Binding& binding) {
+    const control::PolicyWords policy = control::encode(binding.policy, {});
+    uint64_t words[kBindingWords];
+    std::copy_n(policy.words, control::kPolicyWords, words);
+    std::copy_n(binding.effective.words.data(), kNodeWords, words + control::kPolicyWords);
+    control::latch_flip(binding_latch(id), binding.set ? control::kHasPolicy : 0, words);
+    scopes[id].meeting.fetch_add(1, std::memory_order_acq_rel);  // Pairs with bind_new_region.
+    int first_error = 0;
+    for (unsigned row = 0; row < region_count(); ++row) {
+        Region& region = region_at(row);
+        const uintptr_t start = region.start.load(std::memory_order_acquire);
+        if (start == 0 || region.scope != id) continue;
+        const int err = bind_region(region, row, start, binding);
+        if (first_error == 0) first_error = err;
+    }
+    return first_error;
+}
+
+void bind_new_region(Region& region, unsigned row) {
+    uint64_t seen = 0;
+    uint64_t word = 0;
+    bool bound = false;
+    // The region was entered before this. Whichever of bind_scope and this comes second at the
+    // meeting point sees what the other wrote: the new binding here, or the new region there.
+    scopes[region.scope].meeting.fetch_add(1, std::memory_order_acq_rel);
+    do {
+        const Binding binding = read_binding_at(region.scope, word);
+        seen = word;
+        // Nothing was ever bound: leave the new mapping to the task policy without a system call.
+        if (binding.set || bound) {
+            bind_region(region, row, region.start.load(std::memory_order_relaxed), binding);
+            bound = true;
+        }
+        word = SharedMemory::load(scopes[region.scope].binding_word);
+    } while (word != seen);
+}
+
+ScopeId take_scope() {
+    if (waiting_count > 0) return waiting[--waiting_count];
+    const uint32_t id = scopes_made.load(std::memory_order_relaxed);
+    const bool allowed = id > 1 || prepare_several_scopes();
+    if (!allowed || id >= kScopesMax || !make_arena(scopes[id])) {
+        control::record_error(MPOL_CTL_ERROR_SCOPE, EAGAIN, id);
+        return kProcessScope;
+    }
+    scopes_made.store(id + 1, std::memory_order_release);
+    control::count(MPOL_CTL_SCOPES);
+    several_scopes.store(true, std::memory_order_release);
+    __atomic_fetch_or(&local.header.status, MPOL_CTL_STATUS_MULTI, __ATOMIC_ACQ_REL);
+    return static_cast<ScopeId>(id);
+}
+
+void give_scope(ScopeId id) {
+    scopes[id].follows_process = true;
+    waiting[waiting_count++] = id;
+}
+
+}  // namespace mpol::heap

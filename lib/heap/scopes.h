@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scopes: who shares a policy and the memory under it. Scope 0 is the process: jemalloc's automatic
+// arenas, and those the program makes, draw from its regions. A thread with a policy of its own has
+// a scope with one arena; when it exits, the scope waits, memory and all, for the next such thread.
+//
+// A scope's binding is what its regions are bound to, kept so that a region made later is bound the
+// same. It is read inside jemalloc's locks (a new region), so it is published by a latch and read
+// without waiting.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "control/words.h"
+#include "heap/je.h"
+#include "heap/regions.h"
+#include "policy/policy.h"
+#include "sys/mutex.h"
+
+namespace mpol::heap {
+
+// In Scope::current_region, which holds a row + 1.
+inline constexpr uint32_t kNoRegion = 0;
+
+struct Binding {
+    bool set = false;     // false: regions follow the task policy, as without us
+    Policy policy{};      // as asked for
+    NodeMask effective{}; // policy.nodes in the allowed nodes
+};
+
+inline constexpr unsigned kBindingWords = control::kPolicyWords + kNodeWords;
+
+struct Scope {
+    ExtentHooks hooks;  // first: jemalloc hands its address to the hooks
+    std::atomic<uint32_t> current_region;
+    std::atomic<uint32_t> meeting;  // of bind_scope and bind_new_region
+    uint64_t binding_word;
+    uint64_t binding[2][kBindingWords];
+    unsigned arena;
+    bool follows_process;  // under apply_mutex: no thread's own policy governs it
+};
+
+[[nodiscard]] Scope& scope_at(ScopeId id);
+[[nodiscard]] unsigned scope_count();  // ids 0..scope_count()-1 are in use or waiting
+
+// Serialises all that changes bindings or hands scopes out. Held over system calls on whole regions
+// and over jemalloc's mallctl, never taken inside jemalloc's locks; fork's prepare handler takes it
+// before jemalloc's own.
+extern sys::Mutex apply_mutex;
+
+// Some thread has, or had, a scope of its own: from then on a free looks for the owner first. Never
+// goes back.
+extern std::atomic<bool> several_scopes;
+
+// Supplied by whoever links the heap, called before the first thread scope exists; false refuses it.
+// The preloaded library turns its owner check on here.
+[[nodiscard]] bool prepare_several_scopes();
+
+[[nodiscard]] Binding read_binding(ScopeId id);
+
+// Binds every region of the scope, and those to come. apply_mutex held. Returns 0, or the first
+// error (-errno) after trying all regions.
+int bind_scope(ScopeId id, const Binding& binding);
+
+// For regions.cc: binds one region as its scope says, whatever is rewritten meanwhile.
+void bind_new_region(Region& region, unsigned row);
+
+// A scope for a thread: a waiting one, or a new one with a new arena. kProcessScope when there is
+// none to be had. apply_mutex held.
+[[nodiscard]] ScopeId take_scope();
+// Its thread has left. apply_mutex held.
+void give_scope(ScopeId id);
+
+}  // namespace mpol::heap

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "heap/task.h"
+
+#include <cerrno>
+
+#include "control/segment.h"
+#include "heap/apply.h"
+#include "sys/sys.h"
+
+namespace mpol::heap {
+
+using control::generation;
+using control::kHasPolicy;
+using control::local;
+using control::SharedMemory;
+using control::store;
+
+thread_local constinit Task this_task;
+
+namespace {
+
+// Free memory in the thread's cache was faulted under an earlier policy.
+void flush_cache() { je_mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0); }
+
+void switch_arena(unsigned to, unsigned* ret_from) {
+    unsigned from = 0;
+    size_t size = sizeof(from);
+    flush_cache();  // Before: thread.arena leaves the cache as it is.
+    if (je_mallctl("thread.arena", &from, &size, &to, sizeof(to)) == 0 && ret_from != nullptr) {
+        *ret_from = from;
+    }
+}
+
+void enter_scope(ScopeId scope) {
+    Task& task = this_task;
+    switch_arena(scope_at(scope).arena, task.arena_switched ? nullptr : &task.automatic_arena);
+    task.arena_switched = true;
+    task.scope = scope;
+    if (task.slot >= 0) store(local.slots[task.slot].scope, uint32_t{scope});
+}
+
+void leave_for_process() {
+    Task& task = this_task;
+    if (task.scope == kProcessScope) return;
+    switch_arena(task.automatic_arena, nullptr);
+    task.scope = kProcessScope;
+    if (task.slot >= 0) store(local.slots[task.slot].scope, uint32_t{kProcessScope});
+}
+
+// --- Kernel task policy
+
+void save_task_policy() {
+    Task& task = this_task;
+    if (task.task_policy_saved) return;
+    if (sys::get_mempolicy(task.saved_mode_word, task.saved_nodes) != 0) return;
+    task.task_policy_saved = true;
+}
+
+// The saved policy is the program's; without a saved one nothing was ever changed.
+void restore_task_policy() {
+    if (this_task.task_policy_saved) {
+        sys::set_mempolicy(this_task.saved_mode_word, this_task.saved_nodes);
+    }
+}
+
+void set_task_policy(const Policy& policy) {
+    save_task_policy();
+    Binding binding;
+    int err = resolve(policy, refresh_allowed(), binding);
+    if (err == 0) {
+        err = sys::set_mempolicy(policy.mode_word(),
+                                 policy.flags != 0 ? policy.nodes : binding.effective);
+    }
+    if (err == -EINVAL && policy.flags != 0) {
+        err = sys::set_mempolicy(static_cast<int>(policy.mode), binding.effective);
+    }
+    if (err != 0) {
+        control::record_error(MPOL_CTL_ERROR_SET_MEMPOLICY, -err,
+                              static_cast<uint64_t>(sys::thread_id()),
+                              static_cast<uint64_t>(policy.mode_word()));
+    }
+}
+
+bool read_policy(const control::SharedLatch& latch, uint64_t& ret_word, bool& ret_has,
+                 Policy& ret_policy) {
+    control::PolicyWords words;
+    control::Origin origin;
+    if (!control::latch_read(latch, words.words, ret_word)) return false;
+    ret_has = (ret_word & kHasPolicy) != 0;
+    return !ret_has || control::decode(words, ret_policy, origin);
+}
+
+// Returns true when the thread has a policy of its own.
+bool sync_own() {
+    Task& task = this_task;
+    if (task.slot < 0) return false;
+    mpol_ctl_slot& row = local.slots[task.slot];
+    uint64_t word = SharedMemory::load(row.word);
+    if (generation(word) == task.own_generation) return (word & kHasPolicy) != 0;
+    Policy policy;
+    bool has = false;
+    if (!read_policy(control::slot_latch(local, static_cast<unsigned>(task.slot)), word, has,
+                     policy)) {
+        return task.scope != kProcessScope;
+    }
+    task.own_generation = generation(word);
+    if (has) {
+        const bool first = task.owned_scope == kProcessScope;
+        if (first) task.owned_scope = apply_first(task.slot);
+        if (task.owned_scope != kProcessScope) enter_scope(task.owned_scope);
+        if (first) store(row.applied, generation(word));
+        set_task_policy(policy);
+    } else {
+        leave_for_process();
+        task.process_generation = 0;  // Its kernel task policy is the process's again.
+        store(row.applied, generation(word));
+    }
+    store(row.task_applied, generation(word));
+    return has;
+}
+
+void sync_process() {
+    Task& task = this_task;
+    uint64_t word = SharedMemory::load(local.header.process_word);
+    if (generation(word) == task.process_generation) return;
+    const bool first_sight = task.process_generation == 0;
+    Policy policy;
+    bool has = false;
+    if (!read_policy(control::process_latch(local), word, has, policy)) return;
+    task.process_generation = generation(word);
+    if (has) {
+        set_task_policy(policy);
+    } else {
+        restore_task_policy();
+    }
+    if (!first_sight) flush_cache();
+    if (task.slot >= 0) store(local.slots[task.slot].process_seen, task.process_generation);
+}
+
+}  // namespace
+
+Inheritance inheritance() {
+    const Task& task = this_task;
+    Inheritance from;
+    from.task_policy_saved = task.task_policy_saved;
+    from.saved_mode_word = task.saved_mode_word;
+    from.saved_nodes = task.saved_nodes;
+    from.process_generation = task.process_generation;
+    if (task.slot < 0) return from;
+    uint64_t word = 0;
+    const auto slot = static_cast<unsigned>(task.slot);
+    from.has_policy =
+        control::latch_read(control::slot_latch(local, slot), from.policy.words, word) &&
+        (word & kHasPolicy) != 0;
+    return from;
+}
+
+void begin_task(const Inheritance& from) {
+    Task& task = this_task;
+    task.task_policy_saved = from.task_policy_saved;
+    task.saved_mode_word = from.saved_mode_word;
+    task.saved_nodes = from.saved_nodes;
+    // The kernel has copied the creator's task policy; there is nothing to do again.
+    if (!from.has_policy) task.process_generation = from.process_generation;
+    task.slot = control::claim_slot(from.has_policy ? &from.policy : nullptr);
+    task.slotless = task.slot < 0;
+    if (task.slotless) {
+        control::count(MPOL_CTL_SLOTLESS_THREADS);
+    } else if (!from.has_policy) {
+        task.own_generation = generation(SharedMemory::load(local.slots[task.slot].word));
+    }
+    if (task.slot >= 0) {
+        store(local.slots[task.slot].process_seen, task.process_generation);
+    }
+    if (task.owned_scope != kProcessScope && task.slot >= 0) {
+        adopt_scope(task.slot, task.owned_scope);
+        store(local.slots[task.slot].scope, uint32_t{task.scope});
+    }
+}
+
+void sync_task(bool pending) {
+    if (pending) apply_pending();
+    if (this_task.exited) return;
+    const uint64_t own = this_task.own_generation;
+    const uint64_t process = this_task.process_generation;
+    if (!sync_own()) sync_process();
+    if (this_task.own_generation != own || (process != 0 && this_task.process_generation != process)) {
+        acknowledge();
+    }
+}
+
+void end_task() {
+    Task& task = this_task;
+    if (task.exited) return;
+    leave_for_process();
+    if (task.owned_scope != kProcessScope) leave_scope(task.slot);
+    task.owned_scope = kProcessScope;
+    if (task.slot >= 0) control::release_slot(task.slot);
+    if (task.slotless) control::count(MPOL_CTL_SLOTLESS_THREADS, ~uint64_t{0});
+    task.slot = control::kNoSlot;
+    task.exited = true;
+}
+
+void rebirth_task() {
+    Task& task = this_task;
+    task.epoch = ~uint32_t{0};
+    task.slot = control::kNoSlot;
+    task.slotless = false;
+    task.in_slow_path = false;
+    task.own_generation = 0;
+    task.process_generation = 0;
+}
+
+}  // namespace mpol::heap

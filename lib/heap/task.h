@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each thread does for itself, on the slow path that an allocator call takes when the epoch
+// has changed: claim its slot, move to the scope of its own policy, give its cached free memory
+// back, and set its kernel task policy (which governs its stack and direct mmaps, and which exec
+// keeps).
+//
+// Never prints, exits or throws; errno is preserved. Not async-signal-safe, as malloc is not.
+#pragma once
+
+#include <cstdint>
+
+#include "control/slots.h"
+#include "heap/scopes.h"
+
+namespace mpol::heap {
+
+struct Task {
+    // Hot: the epoch this thread has acted on. Begins as one that no segment begins with.
+    uint32_t epoch = ~uint32_t{0};
+    // Hot once several scopes exist: where this thread's memory comes from.
+    ScopeId scope = kProcessScope;
+    bool in_slow_path = false;
+    bool exited = false;
+    bool slotless = false;  // all slots were taken: it follows the process
+    bool arena_switched = false;
+    bool task_policy_saved = false;
+    int slot = control::kNoSlot;
+    unsigned automatic_arena = 0;   // where it was before it had a scope
+    unsigned foreign_tcache = 0;    // 1 + jemalloc tcache for other scopes' memory; 0: none yet
+    ScopeId owned_scope = kProcessScope;
+    uint64_t own_generation = 0;
+    uint64_t process_generation = 0;
+    int saved_mode_word = 0;        // kernel task policy of before the first change by us
+    NodeMask saved_nodes{};
+};
+
+#define MPOL_TLS __attribute__((tls_model("initial-exec"), visibility("hidden")))
+extern thread_local constinit Task this_task MPOL_TLS;
+
+// What a thread hands to one that it creates: as in the kernel, a copy of its policy.
+struct Inheritance {
+    bool has_policy = false;
+    control::PolicyWords policy{};
+    bool task_policy_saved = false;
+    int saved_mode_word = 0;
+    NodeMask saved_nodes{};
+    uint64_t process_generation = 0;  // that the creator's kernel task policy reflects
+};
+[[nodiscard]] Inheritance inheritance();
+
+// The calling thread has a slot from now on.
+void begin_task(const Inheritance& from);
+
+// Brings the calling thread up to date with the segment; with pending, also what is pending for the
+// process as a whole (when no helper thread does that). Waits only for other threads of the process
+// that bind regions.
+void sync_task(bool pending);
+
+// The calling thread is exiting: slot, scope and caches go back. Later allocations of the thread
+// (destructors of the program's) come from the process's scope.
+void end_task();
+
+// In a forked child: the only thread has no slot yet and keeps its scope. begin_task follows.
+void rebirth_task();
+
+}  // namespace mpol::heap

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory of another scope. jemalloc would put what a thread frees into that thread's cache and hand
+// it out there again; here it goes back to the arena it came from. Paid for only when the process
+// has, or had, a thread with a policy of its own.
+#pragma once
+
+#include <cstddef>
+
+#include "heap/owner_table.h"
+#include "heap/scopes.h"
+#include "heap/task.h"
+
+namespace mpol::preload {
+
+// With one scope every owner is the process, so this is false without asking whether there are more.
+[[gnu::always_inline]] inline bool is_foreign(const void* pointer) {
+    const heap::ScopeId owner = heap::owners.look_up(pointer);
+    if (__builtin_expect(owner == heap::this_task.scope, 1)) return false;
+    return pointer != nullptr &&
+           (owner != heap::OwnerTable::kMixed || heap::owner_of(pointer) != heap::this_task.scope);
+}
+
+void free_foreign(void* pointer);
+
+// Stays with its owner while it fits where it is; else moves to the calling thread's scope.
+void* realloc_foreign(void* pointer, size_t size);
+
+// jemalloc's flags for reallocating foreign memory without this thread's cache.
+[[nodiscard]] int without_cache(int flags);
+
+// The calling thread exits: what it holds of others' goes back.
+void flush_foreign();
+
+}  // namespace mpol::preload

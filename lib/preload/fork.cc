@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fork. As in the kernel the child copies the task's and the ranges' policies; it gets a segment of
+// its own, at its first allocator call, and never writes the parent's.
+//
+// Order of locks over a fork: stdio's list, apply_mutex, jemalloc's. jemalloc's handlers were
+// registered before ours, so ours prepare first. stdio's list comes first of all because glibc
+// takes it later, and a thread that holds it may be waiting for one that is inside malloc (glibc's
+// tst-malloc-fork-deadlock).
+#include <pthread.h>
+
+#include <cstring>
+
+#include "control/segment.h"
+#include "control/slots.h"
+#include "heap/apply.h"
+#include "heap/task.h"
+#include "preload/process.h"
+#include "preload/slow_path.h"
+#include "sys/sys.h"
+
+extern "C" {
+[[gnu::weak]] void _IO_list_lock();
+[[gnu::weak]] void _IO_list_unlock();
+[[gnu::weak]] extern char __libc_single_threaded;
+}
+
+namespace mpol::preload {
+
+using control::generation;
+using control::kHasPolicy;
+using control::load;
+using control::local;
+using control::SharedMemory;
+using control::store;
+
+namespace {
+
+constinit bool list_locked = false;
+constinit bool list_reset_by_libc = false;
+
+void lock_stdio() {
+    if (_IO_list_lock == nullptr || _IO_list_unlock == nullptr) return;
+    // With several threads glibc itself takes the list and, in the child, makes it new.
+    list_reset_by_libc = &__libc_single_threaded != nullptr && __libc_single_threaded == 0;
+    _IO_list_lock();
+    list_locked = true;
+}
+
+void unlock_stdio(bool in_child) {
+    if (!list_locked) return;
+    list_locked = false;
+    if (!in_child || !list_reset_by_libc) _IO_list_unlock();
+}
+
+void prepare() {
+    check();
+    const sys::ErrnoGuard guard;
+    lock_stdio();
+    heap::apply_mutex.lock();
+}
+
+void parent() {
+    const sys::ErrnoGuard guard;
+    heap::apply_mutex.unlock();
+    unlock_stdio(false);
+}
+
+// The parent's process policy, as the child's own segment will show it.
+struct Legacy {
+    control::PolicyWords policy;
+    uint64_t inherited[control::kPolicyWords];
+    bool has_policy;
+    bool bound;
+};
+
+Legacy read_legacy() {
+    Legacy legacy{};
+    uint64_t word = 0;
+    if (control::latch_read(control::process_latch(local), legacy.policy.words, word)) {
+        legacy.has_policy = (word & kHasPolicy) != 0;
+        legacy.bound = generation(word) == load(local.header.process_applied);
+    }
+    for (unsigned i = 0; i < control::kPolicyWords; ++i) {
+        legacy.inherited[i] = load(local.header.inherited[i]);
+    }
+    return legacy;
+}
+
+void write_legacy(const Legacy& legacy) {
+    for (unsigned i = 0; i < control::kPolicyWords; ++i) {
+        store(local.header.process_policy[i], legacy.policy.words[i]);
+        store(local.header.inherited[i], legacy.inherited[i]);
+    }
+    store(local.header.process_word, control::next_generation(
+                                         control::kLive | (legacy.has_policy ? kHasPolicy : 0)));
+    uint32_t status = 0;
+    if (heap::several_scopes.load(std::memory_order_relaxed)) status |= MPOL_CTL_STATUS_MULTI;
+    if (legacy.inherited[0] != 0) status |= MPOL_CTL_STATUS_INHERITED;
+    store(local.header.status, status);
+    heap::inherit_process(legacy.bound || !legacy.has_policy);
+}
+
+// apply_mutex is held, by this thread or by one that does not exist here.
+void leave_parent() {
+    const Legacy legacy = read_legacy();
+    const heap::Inheritance own = heap::inheritance();
+    control::abandon();
+    write_legacy(legacy);
+    control::forget_slots();
+    heap::orphan_scopes(heap::this_task.owned_scope);
+    heap::rebirth_task();
+    forget_helper();
+    forget_threads(own);
+}
+
+void child() {
+    const sys::ErrnoGuard guard;
+    leave_parent();
+    heap::apply_mutex.unlock();
+    unlock_stdio(true);
+}
+
+}  // namespace
+
+void watch_fork() { pthread_atfork(prepare, parent, child); }
+
+void become_child() {
+    // No handler ran (raw clone), so the mutex may be a lost thread's.
+    heap::apply_mutex.renew();
+    heap::apply_mutex.lock();
+    leave_parent();
+    heap::apply_mutex.unlock();
+}
+
+}  // namespace mpol::preload

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// jemalloc's own interface, jemalloc(3). A program that links libjemalloc (Debian's redis-server)
+// finds all of it here, or it would mix two heaps.
+#include "heap/je.h"
+#include "preload/foreign.h"
+#include "preload/slow_path.h"
+
+#define MPOL_EXPORT extern "C" [[gnu::visibility("default")]]
+
+using mpol::preload::check;
+using mpol::preload::free_foreign;
+using mpol::preload::is_foreign;
+
+namespace {
+// MALLOCX_TCACHE(...) given: the caller has chosen a cache.
+bool chose_cache(int flags) { return (flags & (0xfff << 8)) != 0; }
+}  // namespace
+
+// What the library can't do without, whatever MALLOC_CONF says: other settings would take memory
+// out of the regions, or out of the arena that a thread's policy governs.
+extern "C" const char* je_malloc_conf_2_conf_harder;
+const char* je_malloc_conf_2_conf_harder =
+    "retain:true,oversize_threshold:0,percpu_arena:disabled";
+
+// Defaults, which MALLOC_CONF overrides. Pages that are merely MADV_FREE'd keep their old node.
+extern "C" const char* je_malloc_conf;
+const char* je_malloc_conf = "muzzy_decay_ms:0";
+
+MPOL_EXPORT void* mallocx(size_t size, int flags) {
+    check();
+    return je_mallocx(size, flags);
+}
+
+MPOL_EXPORT void* rallocx(void* pointer, size_t size, int flags) {
+    check();
+    if (is_foreign(pointer)) flags = mpol::preload::without_cache(flags);
+    return je_rallocx(pointer, size, flags);
+}
+
+MPOL_EXPORT size_t xallocx(void* pointer, size_t size, size_t extra, int flags) {
+    check();
+    return je_xallocx(pointer, size, extra, flags);
+}
+
+MPOL_EXPORT size_t sallocx(const void* pointer, int flags) { return je_sallocx(pointer, flags); }
+
+MPOL_EXPORT void dallocx(void* pointer, int flags) {
+    if (!chose_cache(flags) && is_foreign(pointer)) return free_foreign(pointer);
+    return je_dallocx(pointer, flags);
+}
+
+MPOL_EXPORT void sdallocx(void* pointer, size_t size, int flags) {
+    if (!chose_cache(flags) && is_foreign(pointer)) return free_foreign(pointer);
+    return je_sdallocx(pointer, size, flags);
+}
+
+MPOL_EXPORT size_t nallocx(size_t size, int flags) {
+    check();
+    return je_nallocx(size, flags);
+}
+
+MPOL_EXPORT int mallctl(const char* name, void* old, size_t* old_size, void* new_value,
+                        size_t new_size) {
+    check();
+    return je_mallctl(name, old, old_size, new_value, new_size);
+}
+
+MPOL_EXPORT int mallctlnametomib(const char* name, size_t* mib, size_t* length) {
+    check();
+    return je_mallctlnametomib(name, mib, length);
+}
+
+MPOL_EXPORT int mallctlbymib(const size_t* mib, size_t length, void* old, size_t* old_size,
+                             void* new_value, size_t new_size) {
+    check();
+    return je_mallctlbymib(mib, length, old, old_size, new_value, new_size);
+}
+
+MPOL_EXPORT void malloc_stats_print(void (*write)(void*, const char*), void* opaque,
+                                    const char* options) {
+    check();
+    je_malloc_stats_print(write, opaque, options);
+}

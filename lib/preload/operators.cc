@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// All replaceable operators of C++ (sized, aligned, nothrow), on the same path as malloc. A program
+// that links libjemalloc finds its operators there, so none may be missing here.
+//
+// This library has no C++ runtime of its own. When memory runs out, the new-handler and bad_alloc
+// are those of the runtime that the program has; it is looked up only then.
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <new>
+
+#include "heap/je.h"
+#include "preload/entries.h"
+#include "preload/slow_path.h"
+
+#define MPOL_EXPORT [[gnu::visibility("default")]]
+
+using mpol::preload::entries;
+
+namespace {
+
+using Handler = void (*)();
+using GetHandler = Handler (*)();
+using Throw = void (*)();
+
+// In the caller's own runtime first: it may have been loaded with RTLD_LOCAL.
+void* find(const char* symbol, void* caller) {
+    void* found = dlsym(RTLD_DEFAULT, symbol);
+    Dl_info where{};
+    if (found != nullptr || dladdr(caller, &where) == 0) return found;
+    void* const library = dlopen(where.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    if (library == nullptr) return nullptr;
+    found = dlsym(library, symbol);
+    dlclose(library);
+    return found;
+}
+
+Handler current_handler(void* caller) {
+    const auto get = reinterpret_cast<GetHandler>(find("_ZSt15get_new_handlerv", caller));
+    return get != nullptr ? get() : nullptr;
+}
+
+// What [new.delete.single] prescribes: the handler until it succeeds, throws, or is no more.
+template <class Try>
+[[gnu::cold, gnu::noinline]] void* out_of_memory(Try attempt, bool nothrow, void* caller) {
+    while (const Handler handler = current_handler(caller)) {
+        handler();
+        if (void* pointer = attempt()) return pointer;
+    }
+    if (nothrow) return nullptr;
+    if (const auto raise = reinterpret_cast<Throw>(find("_ZSt17__throw_bad_allocv", caller))) {
+        raise();
+    }
+    std::abort();  // A program that calls operator new without any C++ runtime.
+}
+
+[[gnu::cold, gnu::noinline]] void* new_failed(size_t size, bool nothrow, void* caller) {
+    return out_of_memory([size] { return je_malloc(size); }, nothrow, caller);
+}
+
+[[gnu::cold, gnu::noinline]] void* allocate_slow(size_t size, bool nothrow, void* caller) {
+    mpol::preload::slow_path();
+    void* pointer = je_malloc(size);
+    return pointer != nullptr ? pointer : new_failed(size, nothrow, caller);
+}
+
+[[gnu::always_inline]] inline void* allocate(size_t size, bool nothrow) {
+    if (!mpol::preload::up_to_date()) {
+        return allocate_slow(size, nothrow, __builtin_return_address(0));
+    }
+    // Kept on the stack, where it costs one store: in a register it would cost three instructions.
+    volatile size_t wanted = size;
+    void* pointer = je_malloc(size);
+    if (__builtin_expect(pointer == nullptr, 0)) {
+        return new_failed(wanted, nothrow, __builtin_return_address(0));
+    }
+    return pointer;
+}
+
+void* allocate_aligned(size_t size, std::align_val_t alignment, bool nothrow, void* caller) {
+    mpol::preload::check();
+    const auto attempt = [size, alignment] {
+        void* pointer = nullptr;
+        const size_t least = sizeof(void*);
+        const auto wanted = static_cast<size_t>(alignment);
+        return je_posix_memalign(&pointer, wanted < least ? least : wanted, size) == 0 ? pointer
+                                                                                       : nullptr;
+    };
+    void* pointer = attempt();
+    return pointer != nullptr ? pointer : out_of_memory(attempt, nothrow, caller);
+}
+
+[[gnu::always_inline]] inline void release(void* pointer) { entries.free(pointer); }
+
+[[gnu::always_inline]] inline void release(void* pointer, size_t size) {
+    entries.free_sized(pointer, size);
+}
+
+}  // namespace
+
+MPOL_EXPORT void* operator new(size_t size) { return allocate(size, false); }
+MPOL_EXPORT void* operator new[](size_t size) { return allocate(size, false); }
+MPOL_EXPORT void* operator new(size_t size, const std::nothrow_t&) noexcept {
+    return allocate(size, true);
+}
+MPOL_EXPORT void* operator new[](size_t size, const std::nothrow_t&) noexcept {
+    return allocate(size, true);
+}
+MPOL_EXPORT void* operator new(size_t size, std::align_val_t alignment) {
+    return allocate_aligned(size, alignment, false, __builtin_return_address(0));
+}
+MPOL_EXPORT void* operator new[](size_t size, std::align_val_t alignment) {
+    return allocate_aligned(size, alignment, false, __builtin_return_address(0));
+}
+MPOL_EXPORT void* operator new(size_t size, std::align_val_t alignment,
+                               const std::nothrow_t&) noexcept {
+    return allocate_aligned(size, alignment, true, __builtin_return_address(0));
+}
+MPOL_EXPORT void* operator new[](size_t size, std::align_val_t alignment,
+                                 const std::nothrow_t&) noexcept {
+    return allocate_aligned(size, alignment, true, __builtin_return_address(0));
+}
+
+MPOL_EXPORT void operator delete(void* pointer) noexcept { release(pointer); }
+MPOL_EXPORT void operator delete[](void* pointer) noexcept { release(pointer); }
+MPOL_EXPORT void operator delete(void* pointer, const std::nothrow_t&) noexcept {
+    release(pointer);
+}
+MPOL_EXPORT void operator delete[](void* pointer, const std::nothrow_t&) noexcept {
+    release(pointer);
+}
+MPOL_EXPORT void operator delete(void* pointer, size_t size) noexcept { release(pointer, size); }
+MPOL_EXPORT void operator delete[](void* pointer, size_t size) noexcept { release(pointer, size); }
+MPOL_EXPORT void operator delete(void* pointer, std::align_val_t) noexcept { release(pointer); }
+MPOL_EXPORT void operator delete[](void* pointer, std::align_val_t) noexcept { release(pointer); }
+MPOL_EXPORT void operator delete(void* pointer, std::align_val_t, const std::nothrow_t&) noexcept {
+    release(pointer);
+}
+MPOL_EXPORT void operator delete[](void* pointer, std::align_val_t,
+                                   const std::nothrow_t&) noexcept {
+    release(pointer);
+}
+MPOL_EXPORT void operator delete(void* pointer, size_t, std::align_val_t) noexcept {
+    release(pointer);
+}
+MPOL_EXPORT void operator delete[](void* pointer, size_t, std::align_val_t) noexcept {
+    release(pointer);
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "preload/process.h"
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "control/segment.h"
+#include "heap/apply.h"
+#include "heap/je.h"
+#include "heap/regions.h"
+#include "heap/task.h"
+#include "preload/slow_path.h"
+#include "sys/mutex.h"
+#include "sys/sys.h"
+
+namespace mpol::preload {
+
+using control::load;
+using control::local;
+using control::store;
+
+namespace {
+
+constinit sys::Mutex publish_mutex;
+
+// The kernel task policy that the program was started with, by mpol run, numactl or its parent.
+void record_inherited() {
+    // A seccomp filter may kill for a call it doesn't know; without one the kernel just answers.
+    if (sys::seccomp_mode() != 0) return;
+    Policy policy;
+    int mode_word = 0;
+    const int err = sys::get_mempolicy(mode_word, policy.nodes);
+    if (err != 0) {
+        control::record_error(MPOL_CTL_ERROR_PROBE, -err);
+        if (err == -EPERM || err == -ENOSYS) {
+            __atomic_fetch_or(&local.header.status, MPOL_CTL_STATUS_NO_NUMA, __ATOMIC_ACQ_REL);
+        }
+        return;
+    }
+    policy.mode = static_cast<Mode>(mode_word & ~kModeFlags);
+    policy.flags = static_cast<uint16_t>(mode_word & kModeFlags);
+    if (policy.mode == Mode::kDefault) return;
+    const control::PolicyWords words =
+        control::encode(policy, {MPOL_CTL_ORIGIN_INHERITED, 0, 0, sys::realtime_ns()});
+    for (unsigned i = 0; i < control::kPolicyWords; ++i) {
+        store(local.header.inherited[i], words.words[i]);
+    }
+    __atomic_fetch_or(&local.header.status, MPOL_CTL_STATUS_INHERITED, __ATOMIC_ACQ_REL);
+}
+
+// mpol run leaves the pid that it has and the program will have.
+void record_launcher() {
+    const char* launcher = secure_getenv("MPOL_LAUNCHED");
+    if (launcher == nullptr || std::atoi(launcher) != static_cast<int>(local.header.pid)) return;
+    const uint64_t word = load(local.header.inherited[0]);
+    if (word == 0) return;
+    store(local.header.inherited[0], (word & ~uint64_t{0xff00}) |
+                                         static_cast<uint64_t>(MPOL_CTL_ORIGIN_LAUNCHER) << 8);
+}
+
+}  // namespace
+
+void ensure_published() {
+    if (load(local.header.magic) != 0) return;
+    const sys::Locked locked(publish_mutex);
+    if (load(local.header.magic) != 0) return;
+    const bool copied = load(local.header.process_word) != 0;
+    control::publish();
+    if (copied) {
+        heap::mirror_regions();
+    } else {
+        heap::inherit_process(true);  // Nothing is asked for, and nothing is bound.
+        record_inherited();
+    }
+}
+
+// Other libraries may have allocated before this runs; what they needed is done by then.
+[[gnu::constructor]] static void construct() {
+    const sys::ErrnoGuard guard;
+    check();
+    je_free(je_malloc(1));  // jemalloc registers its fork handlers first, so that ours run first.
+    watch_fork();
+    resolve_threads();
+    record_launcher();
+}
+
+void slow_path() {
+    heap::Task& task = heap::this_task;
+    const sys::ErrnoGuard guard;
+    if (task.in_slow_path) return;
+    task.in_slow_path = true;
+    if (control::copied()) become_child();
+    ensure_published();
+    // Before reading what was published: a later publication brings the thread here again.
+    task.epoch = load(local.header.epoch);
+    const bool known = task.slot != control::kNoSlot || task.exited || task.slotless;
+    if (!known) adopt_thread();
+    // A thread that was up to date before: somebody has published something, or the heap has grown.
+    if (known && !task.exited) start_helper();
+    heap::sync_task(!helper_runs());
+    task.in_slow_path = false;
+}
+
+}  // namespace mpol::preload

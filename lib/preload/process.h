@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the preloaded library knows of the process as a whole.
+#pragma once
+
+#include "heap/task.h"
+
+namespace mpol::preload {
+
+// Publishes the segment unless that was done for this process image already. Any thread.
+void ensure_published();
+
+// --- The helper thread (helper.cc): sleeps on the segment's epoch and applies what is published.
+
+// Starts it unless it runs, was turned off (MPOL_HELPER=0) or can't be started yet.
+void start_helper();
+[[nodiscard]] bool helper_runs();
+// The program's last thread is leaving: so must the helper, or the process would never end.
+void stop_helper();
+// In a forked child.
+void forget_helper();
+
+// --- Threads (threads.cc)
+
+// The calling thread, not seen before, takes part from now on.
+void adopt_thread();
+// In a forked child: one thread is left, which takes part again at its next allocator call and then
+// has what the forking thread had.
+void forget_threads(const heap::Inheritance& of_survivor);
+// Looks up the functions that this library stands in front of. From the constructor.
+void resolve_threads();
+
+// --- Fork (fork.cc)
+
+// Registers the handlers, after jemalloc's own. From the constructor.
+void watch_fork();
+// In a process image that is a copy: nothing of the parent's segment is written from now on.
+void become_child();
+
+}  // namespace mpol::preload

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one check that every allocator call makes, and where it leads when something is new.
+#pragma once
+
+#include "control/segment.h"
+#include "heap/task.h"
+
+namespace mpol::preload {
+
+// The segment's page is mapped over this library's own, so this is a load, a compare with the
+// thread's copy and a branch. Relaxed: the slow path loads the epoch again with acquire.
+[[gnu::always_inline]] inline bool up_to_date() {
+    const uint32_t epoch = __atomic_load_n(&control::local.header.epoch, __ATOMIC_RELAXED);
+    return __builtin_expect(epoch == heap::this_task.epoch, 1);
+}
+
+// First call of the process: sets everything up. First call of a thread: claims its slot. Else:
+// catches up with what was published. errno is preserved.
+[[gnu::cold, gnu::noinline]] void slow_path();
+
+[[gnu::always_inline]] inline void check() {
+    if (!up_to_date()) slow_path();
+}
+
+}  // namespace mpol::preload

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Threads: a new one copies its creator's policy, as in the kernel, and takes a slot; one that
+// exits gives it back.
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <cerrno>
+
+#include "heap/je.h"
+#include "heap/task.h"
+#include "preload/foreign.h"
+#include "preload/process.h"
+#include "preload/real.h"
+#include "preload/slow_path.h"
+#include "sys/sys.h"
+
+namespace mpol::preload {
+namespace {
+
+constinit std::atomic<PthreadCreate*> next_pthread_create{nullptr};
+constinit std::atomic<int> living{0};
+// Written when the process has one thread: by fork's child, and by its first allocator call.
+constinit heap::Inheritance heirloom;
+constinit std::atomic<bool> key_made{false};
+pthread_key_t exit_key;
+
+void on_exit(void*) {
+    heap::Task& task = heap::this_task;
+    const sys::ErrnoGuard guard;
+    task.in_slow_path = true;  // Nothing that ends a thread begins it again.
+    flush_foreign();
+    heap::end_task();
+    task.in_slow_path = false;
+    if (living.fetch_sub(1, std::memory_order_acq_rel) == 1) stop_helper();
+}
+
+void join(const heap::Inheritance& from) {
+    heap::begin_task(from);
+    living.fetch_add(1, std::memory_order_acq_rel);
+    if (key_made.load(std::memory_order_acquire)) pthread_setspecific(exit_key, &exit_key);
+}
+
+struct Start {
+    void* (*routine)(void*);
+    void* argument;
+    heap::Inheritance from;
+};
+
+void* trampoline(void* opaque) {
+    auto* const heap_start = static_cast<Start*>(opaque);
+    const Start start = *heap_start;
+    heap::this_task.in_slow_path = true;
+    je_free(heap_start);
+    join(start.from);
+    heap::this_task.in_slow_path = false;
+    check();
+    return start.routine(start.argument);
+}
+
+}  // namespace
+
+PthreadCreate* real_pthread_create() { return next_pthread_create.load(std::memory_order_acquire); }
+
+void resolve_threads() {
+    void* const symbol = dlsym(RTLD_NEXT, "pthread_create");
+    next_pthread_create.store(reinterpret_cast<PthreadCreate*>(symbol), std::memory_order_release);
+    // The main thread was met before there could be a key.
+    if (pthread_key_create(&exit_key, on_exit) != 0) return;
+    key_made.store(true, std::memory_order_release);
+    pthread_setspecific(exit_key, &exit_key);
+}
+
+void adopt_thread() {
+    if (living.load(std::memory_order_acquire) != 0) return join({});
+    const heap::Inheritance from = heirloom;
+    heirloom = {};
+    join(from);
+}
+
+void forget_threads(const heap::Inheritance& of_survivor) {
+    living.store(0, std::memory_order_release);
+    heirloom = of_survivor;
+    heirloom.process_generation = 0;  // Counted anew in the child's segment.
+}
+
+}  // namespace mpol::preload
+
+extern "C" [[gnu::visibility("default")]] int pthread_create(pthread_t* thread,
+                                                             const pthread_attr_t* attributes,
+                                                             void* (*routine)(void*),
+                                                             void* argument) noexcept {
+    using namespace mpol;
+    if (preload::real_pthread_create() == nullptr) preload::resolve_threads();
+    preload::PthreadCreate* const next = preload::real_pthread_create();
+    if (next == nullptr) return EAGAIN;
+    preload::check();
+    preload::start_helper();
+    const sys::ErrnoGuard guard;
+    auto* const start = static_cast<preload::Start*>(je_malloc(sizeof(preload::Start)));
+    if (start == nullptr) return EAGAIN;
+    *start = {routine, argument, heap::inheritance()};
+    const int err = next(thread, attributes, preload::trampoline, start);
+    if (err != 0) je_free(start);
+    return err;
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/sys.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/memfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+#ifndef SYS_set_mempolicy_home_node
+#define SYS_set_mempolicy_home_node 450
+#endif
+#ifndef F_ADD_SEALS
+#define F_ADD_SEALS 1033
+#endif
+
+namespace mpol::sys {
+namespace {
+
+constexpr unsigned long kMaxNodeArgument = kMaxNodes + 1;
+constexpr unsigned long kMemsAllowed = 1UL << 2;
+
+template <class... Args>
+long call(long number, Args... args) {
+    const int saved = errno;
+    const long result = ::syscall(number, args...);
+    if (result != -1) return result;
+    const int err = errno;
+    errno = saved;
+    return -err;
+}
+
+}  // namespace
+
+ErrnoGuard::ErrnoGuard() : saved_(errno) {}
+ErrnoGuard::~ErrnoGuard() { errno = saved_; }
+
+int set_mempolicy(int mode_word, const NodeMask& nodes) {
+    const bool none = nodes.empty();
+    return static_cast<int>(call(SYS_set_mempolicy, mode_word, none ? nullptr : nodes.words.data(),
+                                 none ? 0UL : kMaxNodeArgument));
+}
+
+int get_mempolicy(int& ret_mode_word, NodeMask& ret_nodes) {
+    int mode_word = 0;
+    NodeMask nodes;
+    const long result = call(SYS_get_mempolicy, &mode_word, nodes.words.data(), kMaxNodeArgument,
+                             nullptr, 0UL);
+    if (result < 0) return static_cast<int>(result);
+    ret_mode_word = mode_word;
+    ret_nodes = nodes;
+    return 0;
+}
+
+int get_mems_allowed(NodeMask& ret_nodes) {
+    NodeMask nodes;
+    const long result = call(SYS_get_mempolicy, nullptr, nodes.words.data(), kMaxNodeArgument,
+                             nullptr, kMemsAllowed);
+    if (result < 0) return static_cast<int>(result);
+    ret_nodes = nodes;
+    return 0;
+}
+
+int mbind(void* start, size_t size, int mode_word, const NodeMask& nodes, unsigned flags) {
+    const bool none = nodes.empty();
+    return static_cast<int>(call(SYS_mbind, start, size, static_cast<unsigned long>(mode_word),
+                                 none ? nullptr : nodes.words.data(), none ? 0UL : kMaxNodeArgument,
+                                 flags));
+}
+
+int set_mempolicy_home_node(void* start, size_t size, unsigned node) {
+    return static_cast<int>(call(SYS_set_mempolicy_home_node, start, size,
+                                 static_cast<unsigned long>(node), 0UL));
+}
+
+void* reserve(void* hint, size_t size, int prot, int& ret_errno) {
+    const ErrnoGuard guard;
+    void* address = ::mmap(hint, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (address == MAP_FAILED) ret_errno = errno;
+    return address;
+}
+
+void* map_fixed_private(void* at, size_t size) {
+    const ErrnoGuard guard;
+    return ::mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+int map_fixed_shared(void* at, size_t size, int fd) {
+    const ErrnoGuard guard;
+    void* address = ::mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+    return address == MAP_FAILED ? -errno : 0;
+}
+
+int unmap(void* start, size_t size) { return static_cast<int>(call(SYS_munmap, start, size)); }
+
+int protect(void* start, size_t size, int prot) {
+    return static_cast<int>(call(SYS_mprotect, start, size, prot));
+}
+
+int advise(void* start, size_t size, int advice) {
+    return static_cast<int>(call(SYS_madvise, start, size, advice));
+}
+
+bool address_space_limited() {
+    rlimit limit{};
+    return call(SYS_prlimit64, 0, RLIMIT_AS, nullptr, &limit) == 0 &&
+           limit.rlim_cur != RLIM_INFINITY;
+}
+
+int memfd(const char* name) {
+    const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+    const long fd = call(SYS_memfd_create, name, flags | MFD_NOEXEC_SEAL);
+    if (fd != -EINVAL) return static_cast<int>(fd);
+    return static_cast<int>(call(SYS_memfd_create, name, flags));
+}
+
+int truncate(int fd, off_t size) { return static_cast<int>(call(SYS_ftruncate, fd, size)); }
+
+int allocate(int fd, off_t offset, off_t size) {
+    return static_cast<int>(call(SYS_fallocate, fd, 0, offset, size));
+}
+
+int add_seals(int fd, int seals) { return static_cast<int>(call(SYS_fcntl, fd, F_ADD_SEALS, seals)); }
+
+ssize_t write_at(int fd, const void* data, size_t size, off_t offset) {
+    return call(SYS_pwrite64, fd, data, size, offset);
+}
+
+int duplicate_above(int fd, int at_least) {
+    return static_cast<int>(call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, at_least));
+}
+
+int replace(int fd, int from) {
+    return static_cast<int>(call(SYS_dup3, from, fd, O_CLOEXEC));
+}
+
+int identify(int fd, FileId& ret_id) {
+    const ErrnoGuard guard;
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) return -errno;
+    ret_id = {status.st_dev, status.st_ino};
+    return 0;
+}
+
+int close(int fd) { return static_cast<int>(call(SYS_close, fd)); }
+
+ssize_t read_file(const char* path, void* buffer, size_t size) {
+    const long fd = call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return fd;
+    const long got = call(SYS_read, static_cast<int>(fd), buffer, size);
+    close(static_cast<int>(fd));
+    return got;
+}
+
+uint64_t descriptors_max() {
+    rlimit limit{};
+    if (call(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, &limit) != 0) return 1024;
+    return limit.rlim_cur;
+}
+
+pid_t process_id() { return static_cast<pid_t>(call(SYS_getpid)); }
+pid_t thread_id() { return static_cast<pid_t>(call(SYS_gettid)); }
+
+int send_signal(pid_t pid, pid_t tid, int signal) {
+    return static_cast<int>(call(SYS_tgkill, pid, tid, signal));
+}
+
+uint64_t start_time() {
+    char text[1024];
+    const ssize_t size = read_file("/proc/self/stat", text, sizeof(text) - 1);
+    if (size <= 0) return 0;
+    text[size] = '\0';
+    // The second field is the command in parentheses and may hold anything, blanks included.
+    const char* at = std::strrchr(text, ')');
+    if (at == nullptr) return 0;
+    for (int field = 2; field < 22; ++field) {
+        at = std::strchr(at, ' ');
+        if (at == nullptr) return 0;
+        ++at;
+    }
+    uint64_t ticks = 0;
+    for (; *at >= '0' && *at <= '9'; ++at) ticks = ticks * 10 + static_cast<uint64_t>(*at - '0');
+    return ticks;
+}
+
+int seccomp_mode() { return static_cast<int>(call(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0)); }
+
+int futex_wait(const uint32_t* word, uint32_t expected, int64_t timeout_ns) {
+    timespec timeout{timeout_ns / 1'000'000'000, timeout_ns % 1'000'000'000};
+    return static_cast<int>(
+        call(SYS_futex, word, FUTEX_WAIT, expected, timeout_ns < 0 ? nullptr : &timeout));
+}
+
+int futex_wake(const uint32_t* word, int count) {
+    return static_cast<int>(call(SYS_futex, word, FUTEX_WAKE, count));
+}
+
+namespace {
+uint64_t clock_ns(clockid_t clock) {
+    timespec now{};
+    ::clock_gettime(clock, &now);
+    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<uint64_t>(now.tv_nsec);
+}
+}  // namespace
+
+uint64_t monotonic_ns() { return clock_ns(CLOCK_MONOTONIC); }
+uint64_t realtime_ns() { return clock_ns(CLOCK_REALTIME); }
+
+}  // namespace mpol::sys

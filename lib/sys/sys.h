@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every raw system call of the preloaded library, behind one contract.
+//
+//   - Returns what the kernel returns: >= 0, or -errno. The caller's errno is never changed.
+//   - Never allocates, never takes a lock, async-signal-safe.
+//   - Node masks are whole NodeMasks; the off-by-one of maxnode (only bits 0..maxnode-2 are read,
+//     mm/mempolicy.c get_nodes) is dealt with here and nowhere else.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "policy/policy.h"
+
+namespace mpol::sys {
+
+// Where the errno of a process with more than one user can't be touched.
+class ErrnoGuard {
+  public:
+    ErrnoGuard();
+    ~ErrnoGuard();
+    ErrnoGuard(const ErrnoGuard&) = delete;
+    ErrnoGuard& operator=(const ErrnoGuard&) = delete;
+
+  private:
+    int saved_;
+};
+
+// --- memory policy: set_mempolicy(2), get_mempolicy(2), mbind(2), set_mempolicy_home_node(2)
+
+int set_mempolicy(int mode_word, const NodeMask& nodes);
+// The calling thread's task policy, as the kernel reports it.
+int get_mempolicy(int& ret_mode_word, NodeMask& ret_nodes);
+// Memory nodes of the caller's cpuset.
+int get_mems_allowed(NodeMask& ret_nodes);
+int mbind(void* start, size_t size, int mode_word, const NodeMask& nodes, unsigned flags);
+int set_mempolicy_home_node(void* start, size_t size, unsigned node);
+
+// --- memory
+
+// Both return MAP_FAILED or the address; err receives errno.
+void* reserve(void* hint, size_t size, int prot, int& ret_errno);
+void* map_fixed_private(void* at, size_t size);
+int map_fixed_shared(void* at, size_t size, int fd);
+int unmap(void* start, size_t size);
+int protect(void* start, size_t size, int prot);
+int advise(void* start, size_t size, int advice);
+
+// True where RLIMIT_AS is set.
+bool address_space_limited();
+
+// --- descriptors
+
+// A memfd that can't be executed where the kernel knows how (6.3), close-on-exec, sealable.
+int memfd(const char* name);
+int truncate(int fd, off_t size);
+int allocate(int fd, off_t offset, off_t size);
+int add_seals(int fd, int seals);
+ssize_t write_at(int fd, const void* data, size_t size, off_t offset);
+// The lowest free descriptor >= at_least, close-on-exec.
+int duplicate_above(int fd, int at_least);
+int close(int fd);
+// fd becomes another name of from, close-on-exec; what fd was is closed.
+int replace(int fd, int from);
+struct FileId {
+    uint64_t device = 0;
+    uint64_t inode = 0;
+    friend bool operator==(const FileId&, const FileId&) = default;
+};
+int identify(int fd, FileId& ret_id);
+// Bytes read, from the file's start, at most size.
+ssize_t read_file(const char* path, void* buffer, size_t size);
+// Soft limit of open files.
+uint64_t descriptors_max();
+
+// --- tasks
+
+pid_t process_id();
+pid_t thread_id();
+int send_signal(pid_t pid, pid_t tid, int signal);
+// Field 22 of /proc/self/stat, 0 when unreadable.
+uint64_t start_time();
+// 0 no filter, 2 a filter (prctl PR_GET_SECCOMP).
+int seccomp_mode();
+
+// --- futex, shared between processes
+
+// Returns 0, -EAGAIN when *word isn't expected any more, -EINTR, -ETIMEDOUT. timeout_ns < 0: none.
+int futex_wait(const uint32_t* word, uint32_t expected, int64_t timeout_ns);
+int futex_wake(const uint32_t* word, int count);
+
+// --- clocks, ns
+
+uint64_t monotonic_ns();
+uint64_t realtime_ns();
+
+}  // namespace mpol::sys
