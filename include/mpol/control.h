@@ -89,6 +89,36 @@ enum mpol_ctl_counter {
     MPOL_CTL_COUNTERS = 32,
 };
 
+/* A system call that the target is asked to make on itself, because no one else can: the policy of
+ * a range belongs to the address space. A writer takes a row under the writers' lock, fills it in,
+ * stores word = next generation | ASKED, rings the doorbell and sleeps on ack; the target stores the
+ * result and word | DONE. Arguments are those of the system call. */
+#define MPOL_CTL_REQUESTS 8u
+#define MPOL_CTL_REQUEST_STATE UINT64_C(0xff)
+#define MPOL_CTL_REQUEST_IDLE UINT64_C(0)
+#define MPOL_CTL_REQUEST_ASKED UINT64_C(1)
+#define MPOL_CTL_REQUEST_DONE UINT64_C(2)
+
+enum mpol_ctl_request_op {
+    MPOL_CTL_REQUEST_MBIND = 1,         /* start, size, mode, nodes, max_node, flags */
+    MPOL_CTL_REQUEST_HOME_NODE = 2,     /* start, size, mode: the node, flags */
+    MPOL_CTL_REQUEST_GET_MEMPOLICY = 3, /* start: address, flags; answers mode, nodes */
+};
+
+struct mpol_ctl_request {
+    uint64_t word;     /*  0 writers, then target: generation << 8 | state */
+    uint64_t asked_ns; /*  8 writers: CLOCK_MONOTONIC; an old answer nobody fetched is overwritten */
+    uint32_t op;       /* 16 writers */
+    int32_t result;    /* 20 target: 0 or -errno */
+    uint64_t start;    /* 24 writers */
+    uint64_t size;     /* 32 writers */
+    uint64_t mode;     /* 40 writers; target for GET_MEMPOLICY */
+    uint64_t max_node; /* 48 writers */
+    uint64_t flags;    /* 56 writers */
+    uint64_t nodes[MPOL_CTL_NODE_WORDS]; /* 64 writers; target for GET_MEMPOLICY */
+    uint64_t reserved[8]; /* 192 */
+};
+
 struct mpol_ctl_header {
     uint64_t magic;         /*   0 target; before anyone can open it */
     uint32_t abi;           /*   8 */
@@ -123,7 +153,9 @@ struct mpol_ctl_header {
     uint64_t allowed[2][MPOL_CTL_NODE_WORDS];   /* 864 target: its cpuset's memory nodes */
     uint64_t inherited[MPOL_CTL_POLICY_WORDS];  /* 1120 target: kernel task policy at the start */
     uint64_t counters[MPOL_CTL_COUNTERS];       /* 1272 target */
-    uint8_t reserved3[4096 - 1528];             /* 1528 */
+    uint64_t reserved3[1];                      /* 1528 */
+    struct mpol_ctl_request requests[MPOL_CTL_REQUESTS]; /* 1536 */
+    uint8_t reserved4[4096 - 3584];             /* 3584 */
 };
 
 /* One thread. Claimed by the thread when it starts, released when it exits. */
@@ -201,7 +233,10 @@ MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, effective) == 600);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, allowed) == 864);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, inherited) == 1120);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, counters) == 1272);
-MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, reserved3) == 1528);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, requests) == 1536);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, reserved4) == 3584);
+MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_request) == 256);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_request, nodes) == 64);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_slot) == 256);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_slot, policy) == 64);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_region) == 64);

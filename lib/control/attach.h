@@ -30,6 +30,9 @@ struct Failure {
     std::string what;
     std::string hint;
 };
+[[nodiscard]] inline Failure fail(int err, std::string what, std::string hint = {}) {
+    return {err, std::move(what), std::move(hint)};
+}
 template <class T>
 using Result = tl::expected<T, Failure>;
 
@@ -83,6 +86,22 @@ struct ErrorState {
     uint64_t detail[4]{};
 };
 
+// A system call that the target makes on itself (struct mpol_ctl_request).
+struct Request {
+    mpol_ctl_request_op op = MPOL_CTL_REQUEST_MBIND;
+    uint64_t start = 0;
+    uint64_t size = 0;
+    uint64_t mode = 0;
+    uint64_t max_node = 0;
+    uint64_t flags = 0;
+    NodeMask nodes{};
+};
+struct Answer {
+    int result = 0;  // 0 or -errno, the target kernel's
+    uint64_t mode = 0;
+    NodeMask nodes{};
+};
+
 class Target {
   public:
     // Failure: ESRCH no such process, EPERM not permitted, ENODEV not under the preload, EPROTO the
@@ -130,6 +149,10 @@ class Target {
     [[nodiscard]] Result<uint64_t> publish_everywhere(const std::optional<Policy>& policy,
                                                       int timeout_ms);
 
+    // Waits for the answer. Failure: EBUSY (all rows taken, or the lock), ETIMEDOUT: the target has
+    // not taken it up, and won't any more.
+    [[nodiscard]] Result<Answer> ask(const Request& request, int timeout_ms);
+
     // --- Waiting: sleeps on the target's acknowledgement. True when in force.
 
     [[nodiscard]] bool wait_process(uint64_t generation, int timeout_ms) const;
@@ -139,6 +162,7 @@ class Target {
     Target() = default;
     template <class Publish>
     Result<uint64_t> locked(int timeout_ms, Publish publish);
+    [[nodiscard]] mpol_ctl_request* free_request();
     template <class Done>
     bool wait(int timeout_ms, Done done) const;
 

@@ -108,6 +108,20 @@ std::optional<pid_t> outer_tid(int proc_fd, pid_t inner) {
     return std::nullopt;
 }
 
+std::optional<pid_t> process_of(pid_t tid) {
+    const auto status = read_small_file(AT_FDCWD, fmt::format("/proc/{}/status", tid));
+    pid_t pid = 0;
+    if (!status || !parse_number(status_field(*status, "Tgid"), pid)) return std::nullopt;
+    return pid;
+}
+
+std::optional<pid_t> process_of_pidfd(int pidfd) {
+    const auto info = read_small_file(AT_FDCWD, fmt::format("/proc/self/fdinfo/{}", pidfd));
+    pid_t pid = 0;
+    if (!info || !parse_number(status_field(*info, "Pid"), pid)) return std::nullopt;
+    return pid;
+}
+
 std::optional<NodeMask> mems_allowed(pid_t pid) {
     const auto status = read_small_file(AT_FDCWD, fmt::format("/proc/{}/status", pid));
     if (!status) return std::nullopt;

@@ -29,6 +29,11 @@ struct TaskIds {
 [[nodiscard]] std::optional<pid_t> inner_tid(int proc_fd, pid_t tid);
 [[nodiscard]] std::optional<pid_t> outer_tid(int proc_fd, pid_t inner);
 
+// The process that a thread belongs to; of a process's own id, itself.
+[[nodiscard]] std::optional<pid_t> process_of(pid_t tid);
+// The process that a pidfd refers to; -1 when it has exited. Empty: not a pidfd.
+[[nodiscard]] std::optional<pid_t> process_of_pidfd(int pidfd);
+
 // Mems_allowed_list of a process.
 [[nodiscard]] std::optional<NodeMask> mems_allowed(pid_t pid);
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "control/segment.h"
+#include "heap/requests.h"
 #include "policy/contextualise.h"
 #include "sys/sys.h"
 
@@ -59,7 +60,7 @@ void purge_arena(unsigned arena) {
 
 void publish_effective(const Binding& binding) {
     control::latch_flip(control::effective_latch(local), binding.set ? kHasPolicy : 0,
-                        binding.effective.words.data());
+                        binding.effective.words);
 }
 
 // What one pass bound, to be purged and acknowledged once the mutex is free again.
@@ -188,8 +189,8 @@ NodeMask refresh_allowed() {
     NodeMask known;
     uint64_t word = 0;
     const SharedLatch latch = control::allowed_latch(local);
-    if (!control::latch_read(latch, known.words.data(), word) || known != allowed) {
-        control::latch_flip(latch, 0, allowed.words.data());
+    if (!control::latch_read(latch, known.words, word) || known != allowed) {
+        control::latch_flip(latch, 0, allowed.words);
     }
     return allowed;
 }
@@ -202,6 +203,7 @@ void acknowledge() {
 void apply_pending() {
     const uint64_t begin = sys::monotonic_ns();
     for (uint32_t seen = load(local.header.epoch);;) {
+        if (serve_requests()) acknowledge();
         Bound bound;
         if (!apply_mutex.try_lock()) return;
         bind_as_asked(bound);

@@ -73,7 +73,7 @@ int bind_range(void* start, size_t size, const Binding& binding) {
         err = sys::mbind(start, size, static_cast<int>(policy.mode), binding.effective, 0);
     }
     if (err == 0 && policy.home_node != kNoNode) {
-        err = sys::set_mempolicy_home_node(start, size, static_cast<unsigned>(policy.home_node));
+        err = sys::set_mempolicy_home_node(start, size, static_cast<unsigned>(policy.home_node), 0);
         if (err != 0) control::record_error(MPOL_CTL_ERROR_HOME_NODE, -err);
     }
     return err;
@@ -123,7 +123,7 @@ Binding read_binding_at(ScopeId id, uint64_t& ret_word) {
     control::Origin origin;
     binding.set = (ret_word & control::kHasPolicy) != 0 &&
                   control::decode(policy, binding.policy, origin);
-    std::copy_n(words + control::kPolicyWords, kNodeWords, binding.effective.words.data());
+    std::copy_n(words + control::kPolicyWords, kNodeWords, binding.effective.words);
     return binding;
 }
 
@@ -138,7 +138,7 @@ int bind_scope(ScopeId id, const Binding& binding) {
     const control::PolicyWords policy = control::encode(binding.policy, {});
     uint64_t words[kBindingWords];
     std::copy_n(policy.words, control::kPolicyWords, words);
-    std::copy_n(binding.effective.words.data(), kNodeWords, words + control::kPolicyWords);
+    std::copy_n(binding.effective.words, kNodeWords, words + control::kPolicyWords);
     control::latch_flip(binding_latch(id), binding.set ? control::kHasPolicy : 0, words);
     scopes[id].meeting.fetch_add(1, std::memory_order_acq_rel);  // Pairs with bind_new_region.
     int first_error = 0;

@@ -4,7 +4,6 @@
 // library, so only the parts of the standard library that need no runtime are used.
 #pragma once
 
-#include <array>
 #include <bit>
 #include <cstdint>
 
@@ -15,7 +14,7 @@ inline constexpr unsigned kMaxNodes = 1024;
 inline constexpr unsigned kNodeWords = kMaxNodes / 64;
 
 struct NodeMask {
-    std::array<uint64_t, kNodeWords> words{};
+    uint64_t words[kNodeWords]{};
 
     [[nodiscard]] static constexpr NodeMask of(unsigned node) {
         NodeMask mask;

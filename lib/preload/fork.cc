@@ -13,6 +13,7 @@
 #include "control/segment.h"
 #include "control/slots.h"
 #include "heap/apply.h"
+#include "heap/requests.h"
 #include "heap/task.h"
 #include "preload/process.h"
 #include "preload/slow_path.h"
@@ -107,6 +108,7 @@ void leave_parent() {
     control::abandon();
     write_legacy(legacy);
     control::forget_slots();
+    heap::renew_requests();
     heap::orphan_scopes(heap::this_task.owned_scope);
     heap::rebirth_task();
     forget_helper();

@@ -56,7 +56,8 @@ MPOL_EXPORT void free(void* pointer) {
 MPOL_EXPORT void* realloc(void* pointer, size_t size) {
     check();
     if (is_foreign(pointer)) return mpol::preload::realloc_foreign(pointer, size);
-    return je_realloc(pointer, size);
+    void* const moved = je_realloc(pointer, size);
+    return size == 0 ? moved : or_enomem(moved);
 }
 
 MPOL_EXPORT void* reallocarray(void* pointer, size_t count, size_t size) {

@@ -9,9 +9,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -48,14 +50,14 @@ ErrnoGuard::~ErrnoGuard() { errno = saved_; }
 
 int set_mempolicy(int mode_word, const NodeMask& nodes) {
     const bool none = nodes.empty();
-    return static_cast<int>(call(SYS_set_mempolicy, mode_word, none ? nullptr : nodes.words.data(),
+    return static_cast<int>(call(SYS_set_mempolicy, mode_word, none ? nullptr : nodes.words,
                                  none ? 0UL : kMaxNodeArgument));
 }
 
 int get_mempolicy(int& ret_mode_word, NodeMask& ret_nodes) {
     int mode_word = 0;
     NodeMask nodes;
-    const long result = call(SYS_get_mempolicy, &mode_word, nodes.words.data(), kMaxNodeArgument,
+    const long result = call(SYS_get_mempolicy, &mode_word, nodes.words, kMaxNodeArgument,
                              nullptr, 0UL);
     if (result < 0) return static_cast<int>(result);
     ret_mode_word = mode_word;
@@ -65,7 +67,7 @@ int get_mempolicy(int& ret_mode_word, NodeMask& ret_nodes) {
 
 int get_mems_allowed(NodeMask& ret_nodes) {
     NodeMask nodes;
-    const long result = call(SYS_get_mempolicy, nullptr, nodes.words.data(), kMaxNodeArgument,
+    const long result = call(SYS_get_mempolicy, nullptr, nodes.words, kMaxNodeArgument,
                              nullptr, kMemsAllowed);
     if (result < 0) return static_cast<int>(result);
     ret_nodes = nodes;
@@ -75,14 +77,62 @@ int get_mems_allowed(NodeMask& ret_nodes) {
 int mbind(void* start, size_t size, int mode_word, const NodeMask& nodes, unsigned flags) {
     const bool none = nodes.empty();
     return static_cast<int>(call(SYS_mbind, start, size, static_cast<unsigned long>(mode_word),
-                                 none ? nullptr : nodes.words.data(), none ? 0UL : kMaxNodeArgument,
+                                 none ? nullptr : nodes.words, none ? 0UL : kMaxNodeArgument,
                                  flags));
 }
 
-int set_mempolicy_home_node(void* start, size_t size, unsigned node) {
-    return static_cast<int>(call(SYS_set_mempolicy_home_node, start, size,
-                                 static_cast<unsigned long>(node), 0UL));
+int mbind_as_asked(void* start, size_t size, unsigned long mode_word, const NodeMask& nodes,
+                   unsigned long max_node, unsigned flags) {
+    return static_cast<int>(call(SYS_mbind, start, size, mode_word,
+                                 max_node == 0 ? nullptr : nodes.words,
+                                 max_node == 0 ? 0UL : std::min(max_node, kMaxNodeArgument), flags));
 }
+
+int set_mempolicy_home_node(void* start, size_t size, unsigned long node, unsigned long flags) {
+    return static_cast<int>(call(SYS_set_mempolicy_home_node, start, size, node, flags));
+}
+
+int get_mempolicy_at(void* address, unsigned flags, int& ret_mode_word, NodeMask& ret_nodes) {
+    int mode_word = 0;
+    NodeMask nodes;
+    const long result = call(SYS_get_mempolicy, &mode_word, nodes.words, kMaxNodeArgument, address,
+                             static_cast<unsigned long>(flags));
+    if (result < 0) return static_cast<int>(result);
+    ret_mode_word = mode_word;
+    ret_nodes = nodes;
+    return 0;
+}
+
+int check_mode_and_mask(int mode_word, const unsigned long* nodemask, unsigned long maxnode) {
+    return static_cast<int>(
+        call(SYS_mbind, 0UL, 0UL, static_cast<unsigned long>(mode_word), nodemask, maxnode, 0U));
+}
+
+namespace {
+// One byte of each page is moved between the caller and itself.
+bool accessible(uintptr_t start, size_t size, bool write) {
+    const size_t page = page_bytes();
+    for (uintptr_t at = start; at < start + size; at = (at / page + 1) * page) {
+        char byte = 0;
+        iovec here{&byte, 1};
+        iovec there{reinterpret_cast<void*>(at), 1};
+        const pid_t self = process_id();
+        if (call(SYS_process_vm_readv, self, &here, 1UL, &there, 1UL, 0UL) != 1) return false;
+        if (write && call(SYS_process_vm_writev, self, &here, 1UL, &there, 1UL, 0UL) != 1) {
+            return false;
+        }
+    }
+    return true;
+}
+}  // namespace
+
+bool readable(const void* start, size_t size) {
+    return accessible(reinterpret_cast<uintptr_t>(start), size, false);
+}
+bool writable(void* start, size_t size) {
+    return accessible(reinterpret_cast<uintptr_t>(start), size, true);
+}
+size_t page_bytes() { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
 
 void* reserve(void* hint, size_t size, int prot, int& ret_errno) {
     const ErrnoGuard guard;

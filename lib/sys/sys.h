@@ -36,9 +36,23 @@ int get_mempolicy(int& ret_mode_word, NodeMask& ret_nodes);
 // Memory nodes of the caller's cpuset.
 int get_mems_allowed(NodeMask& ret_nodes);
 int mbind(void* start, size_t size, int mode_word, const NodeMask& nodes, unsigned flags);
-int set_mempolicy_home_node(void* start, size_t size, unsigned node);
+// All of the system calls' own arguments, for carrying out somebody's call: max_node is the caller's
+// (0: no mask), and the mask's bits beyond it are not looked at.
+int mbind_as_asked(void* start, size_t size, unsigned long mode_word, const NodeMask& nodes,
+                   unsigned long max_node, unsigned flags);
+int set_mempolicy_home_node(void* start, size_t size, unsigned long node, unsigned long flags);
+// flags of get_mempolicy(2); the address counts with MPOL_F_ADDR.
+int get_mempolicy_at(void* address, unsigned flags, int& ret_mode_word, NodeMask& ret_nodes);
+
+// sanitize_mpol_flags and get_nodes of the kernel, without a change to anything: mbind of no bytes.
+int check_mode_and_mask(int mode_word, const unsigned long* nodemask, unsigned long maxnode);
 
 // --- memory
+
+// Whether the kernel could read or write the bytes there now (the last page's too).
+bool readable(const void* start, size_t size);
+bool writable(void* start, size_t size);
+size_t page_bytes();
 
 // Both return MAP_FAILED or the address; err receives errno.
 void* reserve(void* hint, size_t size, int prot, int& ret_errno);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * libmpol: the memory policy of other tasks, while they run.
+ *
+ * The first four calls are those of the 2023 kernel RFC "mm/mempolicy: Make task->mempolicy
+ * externally modifiable via syscall and procfs", made in user space. The target runs under
+ * libmpol-preload (mpol run); nothing else is asked of it, and no privilege of the caller beyond
+ * what ptrace(2) would ask to read the target. docs/security.md says who may change whom.
+ *
+ * Shapes. A node mask is an array of unsigned long, node n being bit n % 64 of word n / 64; maxnode
+ * is one more than the number of bits that count, as the kernel's own calls have it: only bits
+ * 0..maxnode-2 are read. Times are in the unit that the name ends with.
+ *
+ * Unless a function says otherwise: it is thread-safe, not async-signal-safe, returns 0 or -errno,
+ * leaves errno alone, and changes nothing when it fails.
+ */
+#ifndef MPOL_MPOL_H
+#define MPOL_MPOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MPOL_API __attribute__((visibility("default")))
+
+/* --- The four calls on a task.
+ *
+ * tid is a thread id as the caller's pid namespace knows it. 0 is the calling thread, and the call is
+ * then exactly the kernel's own. Arguments are checked as the kernel checks them, in its order, and
+ * refused with its errno; then, for another task:
+ *
+ *   ESRCH      no such task
+ *   EPERM      the kernel refuses to open the target's control segment
+ *   ENODEV     the target does not run under libmpol-preload
+ *   EPROTO     its control segment is damaged or of another ABI
+ *   EBUSY      another writer held the segment for longer than mpol_timeout_ms()
+ *   ETIMEDOUT  published, but the target has not acted on it within mpol_timeout_ms(); it will at its
+ *              next allocation
+ */
+
+/* set_mempolicy(2) on a task: the policy of what it allocates from now on, and of its stack and
+ * direct mappings from its next allocation on. Node masks are checked against the target's allowed
+ * nodes. Source: set_mempolicy(2); mm/mempolicy.c do_set_mempolicy; RFC patch 7. */
+MPOL_API int mpol_set_task_mempolicy(pid_t tid, int mode, const unsigned long *nodemask,
+                                     unsigned long maxnode);
+
+/* get_mempolicy(2) on a task. With MPOL_F_ADDR the target looks at its own address space. With
+ * MPOL_F_NODE alone the answer is the node at which an interleave starts: where the counter of
+ * another task stands can't be seen. Without a policy set from outside, the kernel's task policy is
+ * reported with its effective nodes. Source: get_mempolicy(2); RFC patch 7. */
+MPOL_API int mpol_get_task_mempolicy(pid_t tid, int *ret_mode, unsigned long *ret_nodemask,
+                                     unsigned long maxnode, void *addr, unsigned long flags);
+
+/* set_mempolicy_home_node(2) on a range of the target's address space. Source: the man page. */
+MPOL_API int mpol_set_task_mempolicy_home_node(pid_t tid, unsigned long start, unsigned long len,
+                                               unsigned long home_node, unsigned long flags);
+
+struct mpol_mbind_args {
+    pid_t pid; /* a thread id, as above */
+    unsigned long start;
+    unsigned long len;
+    unsigned long mode;
+    const unsigned long *nodemask;
+    unsigned long maxnode;
+    unsigned int flags; /* MPOL_MF_STRICT, MPOL_MF_MOVE, MPOL_MF_MOVE_ALL */
+};
+
+/* mbind(2) on any page-aligned range of the target's address space. size is sizeof(*args) as the
+ * caller was compiled: smaller than this library's is EINVAL; larger is E2BIG unless the tail is
+ * zero. Source: mbind(2); RFC patch 7. */
+MPOL_API int mpol_task_mbind(const struct mpol_mbind_args *args, size_t size);
+
+/* The same on the process that a pidfd (pidfd_open(2)) refers to, so that a reused pid can't be
+ * hit; the task is its main thread. EBADF: not a pidfd; ESRCH: the process has exited. args->pid of
+ * mpol_pidfd_mbind is ignored. */
+MPOL_API int mpol_pidfd_set_mempolicy(int pidfd, int mode, const unsigned long *nodemask,
+                                      unsigned long maxnode);
+MPOL_API int mpol_pidfd_get_mempolicy(int pidfd, int *ret_mode, unsigned long *ret_nodemask,
+                                      unsigned long maxnode, void *addr, unsigned long flags);
+MPOL_API int mpol_pidfd_set_mempolicy_home_node(int pidfd, unsigned long start, unsigned long len,
+                                                unsigned long home_node, unsigned long flags);
+MPOL_API int mpol_pidfd_mbind(int pidfd, const struct mpol_mbind_args *args, size_t size);
+
+/* How long a call waits for another process, 2000 unless set. Process-wide. */
+MPOL_API void mpol_set_timeout_ms(int timeout_ms);
+MPOL_API int mpol_timeout_ms(void);
+
+/* --- A target held open: reading its policies makes no system call. */
+
+#define MPOL_NODE_WORDS 16u /* 1,024 nodes */
+#define MPOL_NO_NODE (-1)
+
+struct mpol_policy {
+    int32_t mode;      /* MPOL_DEFAULT (0) to MPOL_WEIGHTED_INTERLEAVE (6) */
+    uint32_t flags;    /* MPOL_F_STATIC_NODES, MPOL_F_RELATIVE_NODES, MPOL_F_NUMA_BALANCING */
+    int32_t home_node; /* MPOL_NO_NODE: none */
+    uint32_t reserved;
+    uint64_t nodes[MPOL_NODE_WORDS]; /* as the user gave them */
+};
+
+enum mpol_origin {
+    MPOL_ORIGIN_NONE = 0,
+    MPOL_ORIGIN_PROGRAM = 1,
+    MPOL_ORIGIN_LAUNCHER = 2,
+    MPOL_ORIGIN_OUTSIDE = 3,
+    MPOL_ORIGIN_INHERITED = 4,
+};
+
+struct mpol_state {
+    int32_t set;         /* 1: a policy was set from outside (of a thread: its own), and is below */
+    int32_t in_force;    /* 1: on all of the scope's heap memory */
+    uint64_t generation; /* counts publications */
+    uint32_t origin;     /* enum mpol_origin */
+    uint32_t origin_uid;
+    uint32_t origin_pid;
+    int32_t error;       /* errno of the last application, 0: none */
+    uint64_t set_at_ns;  /* CLOCK_REALTIME */
+    struct mpol_policy policy;
+};
+
+typedef struct mpol_target mpol_target;
+
+#define MPOL_READ 0u
+#define MPOL_WRITE 1u
+
+/* Opens the control segment of a process. Errors: ESRCH, EPERM, ENODEV, EPROTO as above; EINVAL:
+ * access is neither. The caller closes it. */
+MPOL_API int mpol_open(pid_t pid, unsigned access, mpol_target **ret_target);
+MPOL_API void mpol_close(mpol_target *target); /* a null pointer is fine */
+
+/* The process's policy (tid 0) or a thread's own. No system call for tid 0; a thread's id is looked
+ * up in /proc. ESRCH: no such thread; ENODEV: it has no slot and follows the process; EAGAIN: the
+ * policy changed under every try. */
+MPOL_API int mpol_read(const mpol_target *target, pid_t tid, struct mpol_state *ret_state);
+
+/* Sets the process's policy (tid 0), which threads without their own follow, or a thread's own; a
+ * null policy unsets it. Waits up to timeout_ms until it is in force; 0: does not wait. EINVAL: no
+ * node of the policy is allowed to the target; ETIMEDOUT as above. */
+MPOL_API int mpol_write(mpol_target *target, pid_t tid, const struct mpol_policy *policy,
+                        int timeout_ms);
+
+/* --- Text. */
+
+/* Parses a policy as mpol(1) takes it: the kernel's format, and the spellings of numactl, systemd
+ * and OCI. ret_error (may be null) receives one line that says which characters are wrong and what
+ * is accepted. EINVAL: not a policy. */
+MPOL_API int mpol_parse(const char *text, struct mpol_policy *ret_policy, char *ret_error,
+                        size_t error_size);
+
+/* The kernel's text of a policy with its user nodes. Returns the length that the whole text has;
+ * what fits in size is stored, and terminated. EINVAL: not a policy. */
+MPOL_API int mpol_format(const struct mpol_policy *policy, char *ret_text, size_t size);
+
+/* "0.1.0". Static storage. Async-signal-safe. */
+MPOL_API const char *mpol_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Target: reading. Every field of the segment is loaded once, bounded, and only the copy is used.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <climits>
+
+#include "control/attach.h"
+#include "control/proc.h"
+
+namespace mpol::control {
+namespace {
+
+Published read_published(const SharedLatch& latch) {
+    Published out;
+    PolicyWords words;
+    uint64_t word = 0;
+    if (!latch_read(latch, words.words, word)) {
+        out.readable = false;
+        return out;
+    }
+    out.generation = generation(word);
+    if ((word & kHasPolicy) != 0) {
+        out.set = out.readable = decode(words, out.policy, out.origin);
+    }
+    return out;
+}
+
+}  // namespace
+
+ProcessState Target::process() const {
+    ProcessState state;
+    const mpol_ctl_header& header = segment_->header;
+    state.asked = read_published(process_latch(*segment_));
+    state.applied = load(header.process_applied);
+    state.applied_errno = static_cast<int>(load(header.process_errno) & INT_MAX);
+    state.status = load(header.status);
+    uint64_t word = 0;
+    NodeMask nodes;
+    if (latch_read(effective_latch(*segment_), nodes.words, word) &&
+        (word & kHasPolicy) != 0) {
+        state.effective = nodes;
+    }
+    if (latch_read(allowed_latch(*segment_), nodes.words, word)) state.allowed = nodes;
+    PolicyWords words;
+    for (unsigned i = 0; i < kPolicyWords; ++i) words.words[i] = load(header.inherited[i]);
+    Policy policy;
+    if ((state.status & MPOL_CTL_STATUS_INHERITED) != 0 &&
+        decode(words, policy, state.inherited_origin)) {
+        state.inherited = policy;
+    }
+    return state;
+}
+
+std::optional<ThreadState> Target::thread(unsigned slot) const {
+    const mpol_ctl_slot& row = segment_->slots[slot];
+    const uint64_t before = load(row.word);
+    if ((before & kState) != kLive) return std::nullopt;
+    ThreadState state;
+    state.slot = slot;
+    state.tid = static_cast<pid_t>(load(row.tid));
+    state.asked = read_published(slot_latch(*segment_, slot));
+    state.applied = load(row.applied);
+    state.task_applied = load(row.task_applied);
+    state.process_seen = load(row.process_seen);
+    state.applied_errno = static_cast<int>(load(row.applied_errno) & INT_MAX);
+    state.scope = load(row.scope);
+    return state;
+}
+
+std::vector<ThreadState> Target::threads() const {
+    std::vector<ThreadState> all;
+    const unsigned used = std::min(load(segment_->header.slots_used), MPOL_CTL_SLOTS);
+    for (unsigned slot = 0; slot < used; ++slot) {
+        if (auto state = thread(slot)) all.push_back(*state);
+    }
+    return all;
+}
+
+std::vector<RegionState> Target::regions() const {
+    std::vector<RegionState> all;
+    const unsigned used = std::min(load(segment_->header.regions_used), MPOL_CTL_REGIONS);
+    for (unsigned row = 0; row < used; ++row) {
+        const mpol_ctl_region& region = segment_->regions[row];
+        RegionState state;
+        state.start = load(region.start);
+        state.size = load(region.size);
+        state.carved = std::min(load(region.carved), state.size);
+        state.scope = load(region.scope);
+        state.applied_errno = static_cast<int>(load(region.applied_errno) & INT_MAX);
+        if (state.start != 0) all.push_back(state);
+    }
+    return all;
+}
+
+std::vector<ErrorState> Target::errors() const {
+    std::vector<ErrorState> all;
+    for (const mpol_ctl_error& row : segment_->errors) {
+        ErrorState state;
+        const uint32_t code = load(row.code);
+        if (code == MPOL_CTL_ERROR_NONE || code > MPOL_CTL_ERROR_LATCH) continue;
+        state.code = static_cast<mpol_ctl_error_code>(code);
+        state.err = static_cast<int>(load(row.err) & INT_MAX);
+        state.count = load(row.count);
+        state.first_ns = load(row.first_ns);
+        state.last_ns = load(row.last_ns);
+        for (unsigned i = 0; i < 4; ++i) state.detail[i] = load(row.detail[i]);
+        all.push_back(state);
+    }
+    return all;
+}
+
+uint64_t Target::counter(mpol_ctl_counter which) const {
+    return load(segment_->header.counters[which]);
+}
+
+Result<unsigned> Target::slot_of(pid_t tid) const {
+    const std::optional<pid_t> inner = inner_tid(proc_fd_, tid);
+    if (!inner) {
+        return tl::unexpected(
+            fail(ESRCH, fmt::format("process {} has no thread {}", pid_, tid),
+                 fmt::format("mpol get {} lists its threads", pid_)));
+    }
+    for (const ThreadState& state : threads()) {
+        if (state.tid == *inner) return state.slot;
+    }
+    return tl::unexpected(
+        fail(ENODEV, fmt::format("thread {} of process {} has no slot in the segment", tid, pid_),
+             "it has not allocated yet, or all slots are taken; it follows the process's policy"));
+}
+
+pid_t Target::outer_tid(pid_t target_tid) const {
+    return mpol::control::outer_tid(proc_fd_, target_tid).value_or(target_tid);
+}
+
+}  // namespace mpol::control

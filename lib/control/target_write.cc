@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Target: publishing, asking, and waiting for the target to act.
+#include <fmt/format.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <ctime>
+
+#include "control/attach.h"
+#include "control/proc.h"
+#include "sys/sys.h"
+
+namespace mpol::control {
+namespace {
+
+// A writer holds the lock for microseconds; this is how often a second one looks again.
+constexpr int64_t kLockRetryNs = 1'000'000;
+// While waiting for an acknowledgement: how often the target is checked to be alive.
+constexpr int64_t kAliveCheckNs = 100'000'000;
+// Whoever asked and has not fetched the answer by then is gone: no wait is this long.
+constexpr uint64_t kAbandonedNs = 600'000'000'000;
+
+// The policy words of an unset: nothing but who and when.
+PolicyWords words_of(const std::optional<Policy>& policy) {
+    const Origin origin{MPOL_CTL_ORIGIN_OUTSIDE, ::geteuid(), static_cast<uint32_t>(::getpid()),
+                        sys::realtime_ns()};
+    return encode(policy.value_or(Policy{}), origin);
+}
+
+// Writes one latch; the caller holds the writers' lock and has settled the spare's last owner.
+bool publish_one(mpol_ctl& segment, uint64_t owner, const SharedLatch& latch, uint64_t seen,
+                 const std::optional<Policy>& policy) {
+    store(segment.header.spare_owner, owner);
+    const PolicyWords words = words_of(policy);
+    return latch_publish(latch, seen, policy ? kHasPolicy : 0, words.words);
+}
+
+}  // namespace
+
+template <class Publish>
+Result<uint64_t> Target::locked(int timeout_ms, Publish publish) {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    const uint64_t deadline = sys::monotonic_ns() + static_cast<uint64_t>(timeout_ms) * 1'000'000;
+    while (::fcntl(fd_, F_OFD_SETLK, &lock) != 0) {
+        if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
+            return tl::unexpected(fail(errno, fmt::format("can't lock the control segment of "
+                                                          "process {}", pid_)));
+        }
+        if (sys::monotonic_ns() >= deadline) {
+            return tl::unexpected(fail(
+                EBUSY, fmt::format("another writer holds the control segment of process {}", pid_),
+                "try again, or find the holder with: lslocks"));
+        }
+        const timespec pause{0, kLockRetryNs};
+        ::nanosleep(&pause, nullptr);
+    }
+    SharedLatch unfinished{};
+    if (owner_latch(*segment_, load(segment_->header.spare_owner), unfinished)) {
+        latch_finish(unfinished);
+    }
+    Result<uint64_t> result = publish();
+    add(segment_->header.epoch, uint32_t{1});
+    sys::futex_wake(&segment_->header.epoch, INT_MAX);
+    lock.l_type = F_UNLCK;
+    ::fcntl(fd_, F_OFD_SETLK, &lock);
+    return result;
+}
+
+Result<uint64_t> Target::publish_process(const std::optional<Policy>& policy, int timeout_ms) {
+    return locked(timeout_ms, [&]() -> Result<uint64_t> {
+        const SharedLatch latch = process_latch(*segment_);
+        // Only writers change this word, and the lock is ours: it can't fail on an honest segment.
+        if (!publish_one(*segment_, 0, latch, SharedMemory::load(*latch.word), policy)) {
+            return tl::unexpected(fail(EPROTO, fmt::format("the control segment of process {} "
+                                                           "changed under the lock", pid_)));
+        }
+        return generation(SharedMemory::load(*latch.word));
+    });
+}
+
+Result<uint64_t> Target::publish_thread(unsigned slot, const std::optional<Policy>& policy,
+                                        int timeout_ms) {
+    return locked(timeout_ms, [&]() -> Result<uint64_t> {
+        const SharedLatch latch = slot_latch(*segment_, slot);
+        const uint64_t seen = SharedMemory::load(*latch.word);
+        if ((seen & kState) != kLive || !publish_one(*segment_, 1 + slot, latch, seen, policy)) {
+            return tl::unexpected(
+                fail(ESRCH, fmt::format("the thread in slot {} of process {} has exited", slot,
+                                        pid_)));
+        }
+        return generation(next_generation(seen));
+    });
+}
+
+Result<uint64_t> Target::publish_everywhere(const std::optional<Policy>& policy, int timeout_ms) {
+    return locked(timeout_ms, [&]() -> Result<uint64_t> {
+        const unsigned used = std::min(load(segment_->header.slots_used), MPOL_CTL_SLOTS);
+        for (unsigned slot = 0; slot < used; ++slot) {
+            const SharedLatch latch = slot_latch(*segment_, slot);
+            const uint64_t seen = SharedMemory::load(*latch.word);
+            if ((seen & kState) != kLive || (seen & kHasPolicy) == 0) continue;
+            // A thread that exits meanwhile needs no unset.
+            (void)publish_one(*segment_, 1 + slot, latch, seen, std::nullopt);
+        }
+        const SharedLatch latch = process_latch(*segment_);
+        if (!publish_one(*segment_, 0, latch, SharedMemory::load(*latch.word), policy)) {
+            return tl::unexpected(fail(EPROTO, fmt::format("the control segment of process {} "
+                                                           "changed under the lock", pid_)));
+        }
+        return generation(SharedMemory::load(*latch.word));
+    });
+}
+
+mpol_ctl_request* Target::free_request() {
+    const uint64_t now = sys::monotonic_ns();
+    for (mpol_ctl_request& row : segment_->header.requests) {
+        const uint64_t state = SharedMemory::load(row.word) & MPOL_CTL_REQUEST_STATE;
+        const bool abandoned = now - load(row.asked_ns) > kAbandonedNs;
+        if (state == MPOL_CTL_REQUEST_IDLE || abandoned) return &row;
+    }
+    return nullptr;
+}
+
+Result<Answer> Target::ask(const Request& request, int timeout_ms) {
+    mpol_ctl_request* row = nullptr;
+    const Result<uint64_t> asked = locked(timeout_ms, [&]() -> Result<uint64_t> {
+        row = free_request();
+        if (row == nullptr) {
+            return tl::unexpected(
+                fail(EBUSY, fmt::format("process {} has {} requests to answer already", pid_,
+                                        MPOL_CTL_REQUESTS), "try again"));
+        }
+        const uint64_t word = next_generation(SharedMemory::load(row->word)) &
+                              ~MPOL_CTL_REQUEST_STATE;
+        store(row->asked_ns, sys::monotonic_ns());
+        store(row->op, static_cast<uint32_t>(request.op));
+        store(row->start, request.start);
+        store(row->size, request.size);
+        store(row->mode, request.mode);
+        store(row->max_node, request.max_node);
+        store(row->flags, request.flags);
+        for (unsigned i = 0; i < kNodeWords; ++i) store(row->nodes[i], request.nodes.words[i]);
+        SharedMemory::store(row->word, word | MPOL_CTL_REQUEST_ASKED);
+        return word;
+    });
+    if (!asked) return tl::unexpected(asked.error());
+    const bool done =
+        wait(timeout_ms, [&] { return load(row->word) == (*asked | MPOL_CTL_REQUEST_DONE); });
+    // Taken back, unless the answer came just now.
+    uint64_t word = *asked | MPOL_CTL_REQUEST_ASKED;
+    if (!done && SharedMemory::cas(row->word, word, *asked | MPOL_CTL_REQUEST_IDLE)) {
+        return tl::unexpected(
+            fail(ETIMEDOUT, fmt::format("process {} did not act within {} ms", pid_, timeout_ms),
+                 "it acts at its next allocation"));
+    }
+    if (load(row->word) != (*asked | MPOL_CTL_REQUEST_DONE)) {
+        return tl::unexpected(fail(EBUSY, fmt::format("the answer of process {} was overwritten",
+                                                      pid_)));
+    }
+    Answer answer;
+    answer.result = load(row->result);
+    answer.mode = load(row->mode);
+    for (unsigned i = 0; i < kNodeWords; ++i) answer.nodes.words[i] = load(row->nodes[i]);
+    store(row->word, *asked | MPOL_CTL_REQUEST_IDLE);
+    return answer;
+}
+
+template <class Done>
+bool Target::wait(int timeout_ms, Done done) const {
+    const uint64_t deadline = sys::monotonic_ns() + static_cast<uint64_t>(timeout_ms) * 1'000'000;
+    for (;;) {
+        const uint32_t seen = load(segment_->header.ack);
+        if (done()) return true;
+        const uint64_t now = sys::monotonic_ns();
+        if (now >= deadline) return false;
+        const auto left = static_cast<int64_t>(deadline - now);
+        if (sys::futex_wait(&segment_->header.ack, seen, std::min(left, kAliveCheckNs)) ==
+                -ETIMEDOUT &&
+            !alive()) {
+            return false;
+        }
+    }
+}
+
+bool Target::wait_process(uint64_t wanted, int timeout_ms) const {
+    return wait(timeout_ms, [&] { return load(segment_->header.process_applied) >= wanted; });
+}
+
+bool Target::wait_thread(unsigned slot, uint64_t wanted, int timeout_ms) const {
+    return wait(timeout_ms, [&] { return load(segment_->slots[slot].applied) >= wanted; });
+}
+
+}  // namespace mpol::control
