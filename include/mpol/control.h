@@ -86,6 +86,7 @@ enum mpol_ctl_counter {
     MPOL_CTL_UNMANAGED_BYTES = 8, /* mapped outside the regions because no region could be had */
     MPOL_CTL_SCOPES = 9,          /* thread scopes ever made (they are recycled) */
     MPOL_CTL_FOREIGN_FREES = 10,  /* frees handed back to their owner scope */
+    MPOL_CTL_REBINDS = 11,        /* changes of the allowed nodes acted on */
     MPOL_CTL_COUNTERS = 32,
 };
 

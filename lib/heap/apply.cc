@@ -32,6 +32,8 @@ struct SlotScope {
 constinit SlotScope slot_scopes[MPOL_CTL_SLOTS];
 // Under apply_mutex. Generation of the process's word that its regions are bound to.
 constinit uint64_t process_bound = 0;
+// Under apply_mutex. Empty until a policy is asked for.
+constinit NodeMask known_allowed;
 
 enum class Asked { kNothing, kPolicy, kUnreadable };
 
@@ -80,6 +82,35 @@ int bind_process(const Binding& binding) {
     return first_error;
 }
 
+// apply_mutex held. What a scope's binding becomes when the allowed nodes change.
+void rebind_scope(ScopeId id, const NodeMask& old_allowed, const NodeMask& new_allowed) {
+    Binding binding = read_binding(id);
+    if (!binding.set) return;
+    binding.effective = rebind(binding.policy, binding.effective, old_allowed, new_allowed);
+    // A preferred node outside the cpuset can't be asked for again; mappings that have it keep it.
+    if (!follows_allowed_nodes(binding.policy.mode) &&
+        !binding.effective.subset_of(new_allowed)) {
+        return;
+    }
+    bind_scope(id, binding);
+}
+
+// apply_mutex held. Rebinding to the same nodes is a no-op.
+NodeMask sync_allowed() {
+    const NodeMask allowed = allowed_now();
+    if (allowed == known_allowed) return allowed;
+    const NodeMask before = known_allowed;
+    known_allowed = allowed;
+    control::latch_flip(control::allowed_latch(local), 0, allowed.words);
+    if (before.empty()) return allowed;
+    for (unsigned id = 0; id < scope_count(); ++id) {
+        rebind_scope(static_cast<ScopeId>(id), before, allowed);
+    }
+    publish_effective(read_binding(kProcessScope));
+    control::count(MPOL_CTL_REBINDS);
+    return allowed;
+}
+
 // apply_mutex held.
 void bind_process_as_asked(Bound& bound) {
     uint64_t word = SharedMemory::load(local.header.process_word);
@@ -94,7 +125,7 @@ void bind_process_as_asked(Bound& bound) {
             err = bind_process(binding);
             break;
         case Asked::kPolicy:
-            err = resolve(policy, refresh_allowed(), binding);
+            err = resolve(policy, sync_allowed(), binding);
             if (err == 0) err = bind_process(binding);
             break;
     }
@@ -122,7 +153,7 @@ void bind_slot_as_asked(unsigned slot, Bound& bound) {
             err = bind_scope(at.scope, read_binding(kProcessScope));
             break;
         case Asked::kPolicy:
-            err = resolve(policy, refresh_allowed(), binding);
+            err = resolve(policy, sync_allowed(), binding);
             if (err != 0) break;
             scope_at(at.scope).follows_process = false;
             err = bind_scope(at.scope, binding);
@@ -135,6 +166,7 @@ void bind_slot_as_asked(unsigned slot, Bound& bound) {
 }
 
 void bind_as_asked(Bound& bound) {
+    if (any_binding()) (void)sync_allowed();
     bind_process_as_asked(bound);
     if (!several_scopes.load(std::memory_order_acquire)) return;
     const unsigned used = std::min(load(local.header.slots_used), MPOL_CTL_SLOTS);
@@ -183,16 +215,17 @@ int resolve(const Policy& policy, const NodeMask& allowed, Binding& ret_binding)
     return 0;
 }
 
-NodeMask refresh_allowed() {
+NodeMask allowed_now() {
     NodeMask allowed;
     if (sys::get_mems_allowed(allowed) != 0) return NodeMask::first_nodes(kMaxNodes);
-    NodeMask known;
-    uint64_t word = 0;
-    const SharedLatch latch = control::allowed_latch(local);
-    if (!control::latch_read(latch, known.words, word) || known != allowed) {
-        control::latch_flip(latch, 0, allowed.words);
-    }
     return allowed;
+}
+
+bool any_binding() {
+    for (unsigned id = 0; id < scope_count(); ++id) {
+        if (is_bound(static_cast<ScopeId>(id))) return true;
+    }
+    return false;
 }
 
 void acknowledge() {
@@ -249,6 +282,7 @@ void inherit_process(bool bound) {
     process_bound = bound ? generation(SharedMemory::load(local.header.process_word)) : 0;
     store(local.header.process_applied, process_bound);
     publish_effective(read_binding(kProcessScope));
+    control::latch_flip(control::allowed_latch(local), 0, known_allowed.words);
 }
 
 void leave_scope(int slot) {

@@ -16,12 +16,16 @@ namespace mpol::heap {
 // (no allowed node). Pure.
 [[nodiscard]] int resolve(const Policy& policy, const NodeMask& allowed, Binding& ret_binding);
 
-// The memory nodes that the process may use now; published in the segment when they changed. All
-// nodes where the kernel won't tell.
-[[nodiscard]] NodeMask refresh_allowed();
+// The memory nodes that the process may use now. All nodes where the kernel won't tell.
+[[nodiscard]] NodeMask allowed_now();
 
-// Applies what is new for the process's policy and for every thread scope already made. Returns at
-// once when nothing is new, or when another thread is at it.
+// Some scope is bound: a change of the cpuset concerns this process.
+[[nodiscard]] bool any_binding();
+
+// Applies what is new for the process's policy and for every thread scope already made, and rebinds
+// them when the allowed nodes have changed (mm/mempolicy.c mpol_rebind_mm has done so for mappings
+// that exist; here it is done for regions to come, and told). Returns at once when nothing is new, or
+// when another thread is at it.
 void apply_pending();
 
 // Tells those who wait on the segment's ack word that something was applied.

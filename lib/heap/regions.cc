@@ -179,6 +179,7 @@ void* map_plainly(size_t size, size_t alignment) {
 }  // namespace
 
 void* carve(ScopeId scope, size_t size, size_t alignment) {
+    if (__builtin_expect(control::copied(), 0)) meet_copy();
     std::atomic<uint32_t>& current = scope_at(scope).current_region;
     bool no_memory = false;
     const uint32_t seen = current.load(std::memory_order_acquire);

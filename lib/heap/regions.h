@@ -50,6 +50,11 @@ struct Region {
 // multiples of the page size. nullptr: no memory.
 [[nodiscard]] void* carve(ScopeId scope, size_t size, size_t alignment);
 
+// Supplied by whoever links the heap; carve calls it, inside jemalloc's locks, in a copy of the process
+// that no fork handler saw (raw clone). From its return on nothing of the original's segment is
+// written.
+void meet_copy();
+
 // Takes a carved piece back: its pages at once, its addresses only where it was the last piece.
 // False: at is in no region. Walks the directory; for jemalloc's rare munmap.
 bool uncarve(void* at, size_t size);

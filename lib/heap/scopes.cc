@@ -134,6 +134,10 @@ Binding read_binding(ScopeId id) {
     return read_binding_at(id, word);
 }
 
+bool is_bound(ScopeId id) {
+    return (SharedMemory::load(scopes[id].binding_word) & control::kHasPolicy) != 0;
+}
+
 int bind_scope(ScopeId id, const Binding& binding) {
     const control::PolicyWords policy = control::encode(binding.policy, {});
     uint64_t words[kBindingWords];
@@ -164,7 +168,13 @@ void bind_new_region(Region& region, unsigned row) {
         seen = word;
         // Nothing was ever bound: leave the new mapping to the task policy without a system call.
         if (binding.set || bound) {
-            bind_region(region, row, region.start.load(std::memory_order_relaxed), binding);
+            const uintptr_t start = region.start.load(std::memory_order_relaxed);
+            // Refused: the cpuset has moved since the binding was made. The next allocator call, or
+            // the helper, finds that out.
+            if (bind_region(region, row, start, binding) == -EINVAL) {
+                control::add(local.header.epoch, uint32_t{1});
+                sys::futex_wake(&local.header.epoch, INT32_MAX);
+            }
             bound = true;
         }
         word = SharedMemory::load(scopes[region.scope].binding_word);

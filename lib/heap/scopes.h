@@ -57,6 +57,7 @@ extern std::atomic<bool> several_scopes;
 [[nodiscard]] bool prepare_several_scopes();
 
 [[nodiscard]] Binding read_binding(ScopeId id);
+[[nodiscard]] bool is_bound(ScopeId id);
 
 // Binds every region of the scope, and those to come. apply_mutex held. Returns 0, or the first
 // error (-errno) after trying all regions.

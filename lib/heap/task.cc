@@ -66,7 +66,7 @@ void restore_task_policy() {
 void set_task_policy(const Policy& policy) {
     save_task_policy();
     Binding binding;
-    int err = resolve(policy, refresh_allowed(), binding);
+    int err = resolve(policy, allowed_now(), binding);
     if (err == 0) {
         err = sys::set_mempolicy(policy.mode_word(),
                                  policy.flags != 0 ? policy.nodes : binding.effective);

@@ -126,6 +126,7 @@ void child() {
 
 void watch_fork() { pthread_atfork(prepare, parent, child); }
 
+// Only system calls and plain stores: may run inside jemalloc's locks.
 void become_child() {
     // No handler ran (raw clone), so the mutex may be a lost thread's.
     heap::apply_mutex.renew();
@@ -135,3 +136,5 @@ void become_child() {
 }
 
 }  // namespace mpol::preload
+
+void mpol::heap::meet_copy() { mpol::preload::become_child(); }

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The helper thread: applies what is published to memory whose threads are busy elsewhere. It has
 // no slot, blocks all signals, sleeps on the segment's epoch, and is forgotten by a forked child.
-#include <pthread.h>
-#include <signal.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 
@@ -25,9 +20,6 @@ using control::load;
 using control::local;
 
 namespace {
-
-// jemalloc's purge of all arenas is the deepest call; thread-local storage lies on the stack too.
-constexpr size_t kStackBytes = size_t{256} << 10;
 
 enum class State : uint8_t { kNone, kStarting, kRunning, kLeaving };
 constinit std::atomic<State> state{State::kNone};
@@ -47,29 +39,12 @@ void* help(void*) {
     while (state.load(std::memory_order_acquire) == State::kRunning) {
         const uint32_t seen = load(local.header.epoch);
         heap::apply_pending();
+        if (heap::any_binding()) start_cpuset_watch();
         sys::futex_wait(&local.header.epoch, seen, -1);
     }
     set_status(false);
     state.store(State::kNone, std::memory_order_release);
     return nullptr;
-}
-
-int create() {
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    const long least = ::sysconf(_SC_THREAD_STACK_MIN);
-    pthread_attr_setstacksize(&attributes,
-                              std::max<size_t>(kStackBytes, least > 0 ? least + kStackBytes / 2 : 0));
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t thread;
-    const int err = real_pthread_create()(&thread, &attributes, help, nullptr);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    pthread_attr_destroy(&attributes);
-    return err;
 }
 
 bool turned_off() {
@@ -87,7 +62,7 @@ void start_helper() {
     if (!state.compare_exchange_strong(none, State::kStarting, std::memory_order_acq_rel)) return;
     if (turned_off()) return;  // kStarting for good.
     state.store(State::kRunning, std::memory_order_release);
-    const int err = create();
+    const int err = create_own_thread(help);
     if (err != 0) {
         state.store(State::kNone, std::memory_order_release);
         control::record_error(MPOL_CTL_ERROR_HELPER, err);
@@ -99,9 +74,11 @@ void stop_helper() {
     if (!state.compare_exchange_strong(running, State::kLeaving, std::memory_order_acq_rel)) return;
     control::add(local.header.epoch, uint32_t{1});
     sys::futex_wake(&local.header.epoch, INT32_MAX);
+    stop_cpuset_watch();
 }
 
 void forget_helper() {
+    forget_cpuset_watch();
     // kStarting may be a thread of the parent's that was in start_helper.
     state.store(State::kNone, std::memory_order_release);
 }

@@ -19,7 +19,19 @@ void stop_helper();
 // In a forked child.
 void forget_helper();
 
+// --- The cpuset watch (cpuset_watch.cc): a thread that sleeps on the cgroup's files.
+
+// Starts it unless it runs. From the helper, once a policy is in force.
+void start_cpuset_watch();
+void stop_cpuset_watch();
+// In a forked child.
+void forget_cpuset_watch();
+
 // --- Threads (threads.cc)
+
+// A detached thread of ours: small stack, all signals blocked, named, without a slot. 0 or an errno.
+int create_own_thread(void* (*body)(void*));
+
 
 // The calling thread, not seen before, takes part from now on.
 void adopt_thread();

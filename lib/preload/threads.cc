@@ -3,7 +3,10 @@
 // exits gives it back.
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 
@@ -18,6 +21,10 @@
 namespace mpol::preload {
 namespace {
 
+// jemalloc's purge of all arenas is the deepest call of a thread of ours; thread-local storage lies
+// on the stack too, which _SC_THREAD_STACK_MIN counts.
+constexpr size_t kStackBytes = size_t{256} << 10;
+
 constinit std::atomic<PthreadCreate*> next_pthread_create{nullptr};
 constinit std::atomic<int> living{0};
 // Written when the process has one thread: by fork's child, and by its first allocator call.
@@ -28,6 +35,7 @@ pthread_key_t exit_key;
 void on_exit(void*) {
     heap::Task& task = heap::this_task;
     const sys::ErrnoGuard guard;
+    if (control::copied()) become_child();
     task.in_slow_path = true;  // Nothing that ends a thread begins it again.
     flush_foreign();
     heap::end_task();
@@ -71,6 +79,24 @@ void resolve_threads() {
     pthread_setspecific(exit_key, &exit_key);
 }
 
+int create_own_thread(void* (*body)(void*)) {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    const long least = ::sysconf(_SC_THREAD_STACK_MIN);
+    pthread_attr_setstacksize(
+        &attributes, std::max(kStackBytes, least > 0 ? static_cast<size_t>(least) * 2 : 0));
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_t thread;
+    const int err = real_pthread_create()(&thread, &attributes, body, nullptr);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pthread_attr_destroy(&attributes);
+    return err;
+}
+
 void adopt_thread() {
     if (living.load(std::memory_order_acquire) != 0) return join({});
     const heap::Inheritance from = heirloom;
@@ -94,6 +120,7 @@ extern "C" [[gnu::visibility("default")]] int pthread_create(pthread_t* thread,
     if (preload::real_pthread_create() == nullptr) preload::resolve_threads();
     preload::PthreadCreate* const next = preload::real_pthread_create();
     if (next == nullptr) return EAGAIN;
+    if (control::copied()) preload::become_child();
     preload::check();
     preload::start_helper();
     const sys::ErrnoGuard guard;
