@@ -209,6 +209,7 @@ enum mpol_ctl_error_code {
     MPOL_CTL_ERROR_SLOTS = 9,         /* no free thread slot */
     MPOL_CTL_ERROR_PROBE = 10,        /* get_mempolicy is refused */
     MPOL_CTL_ERROR_LATCH = 11,        /* a policy whose bytes make no sense was ignored */
+    MPOL_CTL_ERROR_SIGNAL = 12,       /* MPOL_SIGNAL names no usable signal; detail: its number */
 };
 
 #define MPOL_CTL_ERRORS_OFFSET 4096u

@@ -98,7 +98,7 @@ std::vector<ErrorState> Target::errors() const {
     for (const mpol_ctl_error& row : segment_->errors) {
         ErrorState state;
         const uint32_t code = load(row.code);
-        if (code == MPOL_CTL_ERROR_NONE || code > MPOL_CTL_ERROR_LATCH) continue;
+        if (code == MPOL_CTL_ERROR_NONE || code > MPOL_CTL_ERROR_SIGNAL) continue;
         state.code = static_cast<mpol_ctl_error_code>(code);
         state.err = static_cast<int>(load(row.err) & INT_MAX);
         state.count = load(row.count);

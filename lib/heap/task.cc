@@ -11,6 +11,7 @@ namespace mpol::heap {
 
 using control::generation;
 using control::kHasPolicy;
+using control::load;
 using control::local;
 using control::SharedMemory;
 using control::store;
@@ -187,6 +188,32 @@ void sync_task(bool pending) {
     if (this_task.own_generation != own || (process != 0 && this_task.process_generation != process)) {
         acknowledge();
     }
+}
+
+void sync_task_policy() {
+    Task& task = this_task;
+    if (task.in_slow_path || task.exited || task.slot < 0) return;
+    mpol_ctl_slot& row = local.slots[task.slot];
+    Policy policy;
+    uint64_t word = 0;
+    bool has = false;
+    const auto slot = static_cast<unsigned>(task.slot);
+    if (!read_policy(control::slot_latch(local, slot), word, has, policy)) return;
+    if (has) {
+        if (load(row.task_applied) == generation(word)) return;
+        set_task_policy(policy);
+        store(row.task_applied, generation(word));
+        return;
+    }
+    if (!read_policy(control::process_latch(local), word, has, policy)) return;
+    if (load(row.process_seen) == generation(word)) return;
+    if (has) {
+        set_task_policy(policy);
+    } else {
+        restore_task_policy();
+    }
+    // process_generation stays: the thread's next allocator call still gives its cache back.
+    store(row.process_seen, generation(word));
 }
 
 void end_task() {

@@ -56,6 +56,10 @@ void begin_task(const Inheritance& from);
 // that bind regions.
 void sync_task(bool pending);
 
+// The part of sync_task that a signal handler may do in a thread that is busy elsewhere: its kernel
+// task policy. Async-signal-safe; errno is preserved.
+void sync_task_policy();
+
 // The calling thread is exiting: slot, scope and caches go back. Later allocations of the thread
 // (destructors of the program's) come from the process's scope.
 void end_task();

@@ -39,6 +39,7 @@ void* help(void*) {
     while (state.load(std::memory_order_acquire) == State::kRunning) {
         const uint32_t seen = load(local.header.epoch);
         heap::apply_pending();
+        nudge_threads();
         if (heap::any_binding()) start_cpuset_watch();
         sys::futex_wait(&local.header.epoch, seen, -1);
     }

@@ -27,6 +27,13 @@ void stop_cpuset_watch();
 // In a forked child.
 void forget_cpuset_watch();
 
+// --- Nudging blocked threads by a signal, opt-in (nudge.cc)
+
+// Reads MPOL_SIGNAL. From the constructor.
+void set_up_nudge();
+// Sends the signal to every thread whose kernel task policy lags behind. From the helper.
+void nudge_threads();
+
 // --- Threads (threads.cc)
 
 // A detached thread of ours: small stack, all signals blocked, named, without a slot. 0 or an errno.
