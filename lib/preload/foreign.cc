@@ -27,11 +27,17 @@ int foreign_flags() {
 }
 
 constexpr int kTcacheBits = 0xfff << 8;
+constexpr unsigned kFreesPerCount = 256;
 
 }  // namespace
 
 void free_foreign(void* pointer) {
-    control::count(MPOL_CTL_FOREIGN_FREES);
+    // Told in batches: the counter's cache line is every thread's.
+    heap::Task& task = heap::this_task;
+    if (++task.foreign_frees == kFreesPerCount) {
+        control::count(MPOL_CTL_FOREIGN_FREES, task.foreign_frees);
+        task.foreign_frees = 0;
+    }
     je_dallocx(pointer, foreign_flags());
 }
 
@@ -55,6 +61,8 @@ int without_cache(int flags) {
 
 void flush_foreign() {
     heap::Task& task = heap::this_task;
+    control::count(MPOL_CTL_FOREIGN_FREES, task.foreign_frees);
+    task.foreign_frees = 0;
     if (task.foreign_tcache == 0) return;
     unsigned tcache = task.foreign_tcache - 1;
     task.foreign_tcache = 0;
