@@ -74,7 +74,7 @@ std::vector<std::string> segment_mappings(int proc_fd) {
 }
 
 // What a mapped header says of itself; empty when it is all right.
-std::string header_complaint(const mpol_ctl_header& header, const TaskIds& ids) {
+std::string header_complaint(const mpol_ctl_header& header) {
     if (load(header.magic) != MPOL_CTL_MAGIC) return "it does not begin with the segment's magic";
     const uint32_t abi = load(header.abi);
     if (abi != MPOL_CTL_ABI) {
@@ -87,6 +87,11 @@ std::string header_complaint(const mpol_ctl_header& header, const TaskIds& ids) 
         load(header.region_size) != sizeof(mpol_ctl_region)) {
         return "its sizes are not those of its ABI version";
     }
+    return {};
+}
+
+// A child of fork holds its parent's segment until it has made its own.
+std::string owner_complaint(const mpol_ctl_header& header, const TaskIds& ids) {
     const auto pid = static_cast<pid_t>(load(header.pid));
     const uint64_t start = load(header.start_time);
     if (pid != ids.inner_pid || (start != 0 && start != ids.start_time)) {
@@ -101,11 +106,12 @@ struct Mapped {
 };
 
 Result<Mapped> map_segment(pid_t pid, int fd, Access access, const TaskIds& ids) {
-    const auto refuse = [&](const std::string& why) {
+    const auto refuse = [&](const std::string& why,
+                            const char* hint = "was it started with the same version of mpol?") {
         ::close(fd);
-        return tl::unexpected(
-            fail(EPROTO, fmt::format("the control segment of process {} is not usable: {}", pid, why),
-                 "was it started with the same version of mpol?"));
+        return tl::unexpected(fail(
+            EPROTO, fmt::format("the control segment of process {} is not usable: {}", pid, why),
+            hint));
     };
     struct stat status {};
     if (::fstat(fd, &status) != 0 || status.st_size != sizeof(mpol_ctl)) {
@@ -119,10 +125,12 @@ Result<Mapped> map_segment(pid_t pid, int fd, Access access, const TaskIds& ids)
     void* const at = ::mmap(nullptr, sizeof(mpol_ctl), prot, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED) return refuse(std::strerror(errno));
     auto* const segment = static_cast<mpol_ctl*>(at);
-    const std::string complaint = header_complaint(segment->header, ids);
-    if (!complaint.empty()) {
-        ::munmap(at, sizeof(mpol_ctl));
-        return refuse(complaint);
+    const std::string damage = header_complaint(segment->header);
+    const std::string stranger = damage.empty() ? owner_complaint(segment->header, ids) : "";
+    if (!damage.empty() || !stranger.empty()) ::munmap(at, sizeof(mpol_ctl));
+    if (!damage.empty()) return refuse(damage);
+    if (!stranger.empty()) {
+        return refuse(stranger, "a forked process has its own from its first allocation on");
     }
     return Mapped{fd, segment};
 }
@@ -149,7 +157,12 @@ Result<Target> Target::attach(pid_t pid, Access access) {
         const int flags = (access == Access::kWrite ? O_RDWR : O_RDONLY) | O_CLOEXEC;
         const int fd = ::openat(target.proc_fd_, path.c_str(), flags);
         if (fd < 0) {
-            failure = not_permitted(pid);
+            if (errno == EACCES || errno == EPERM) {
+                failure = not_permitted(pid);
+            } else if (errno != ENOENT) {  // ENOENT: closed meanwhile.
+                failure = fail(errno, fmt::format("can't open the control segment of process {}: {}",
+                                                  pid, std::strerror(errno)));
+            }
             continue;
         }
         const Result<Mapped> mapped = map_segment(pid, fd, access, *ids);

@@ -61,25 +61,31 @@ Range reserve_aligned(size_t size) {
     return {aligned, size};
 }
 
-// Under an address space limit, no more than jemalloc itself would have taken (it asks in steps that
-// grow with the heap): the rest is the program's.
-Range reserve_exactly(size_t needed) {
-    int err = 0;
-    const size_t size = round_up(needed, kHugePage);
-    void* at = sys::reserve(nullptr, size, PROT_NONE, err);
+// Reserves size bytes aligned to alignment, and nothing around them: under an address space limit,
+// no more than jemalloc itself would have taken (it asks in steps that grow with the heap).
+Range reserve_exactly(size_t size, size_t alignment, int prot, int& ret_errno) {
+    const size_t slack = alignment - kPage;
+    void* at = sys::reserve(nullptr, size + slack, prot, ret_errno);
     if (at == MAP_FAILED) return {};
-    return {reinterpret_cast<uintptr_t>(at), size};
+    const auto start = reinterpret_cast<uintptr_t>(at);
+    const uintptr_t aligned = round_up(start, alignment);
+    if (aligned > start) sys::unmap(at, aligned - start);
+    const size_t tail = start + slack - aligned;
+    if (tail > 0) sys::unmap(reinterpret_cast<void*>(aligned + size), tail);
+    return {aligned, size};
 }
 
-Range reserve_range(size_t needed) {
+Range reserve_range(size_t size, size_t alignment) {
     if (!sys::address_space_limited()) {
+        const size_t needed = size + (alignment - kPage);
         const size_t growth =
             std::min(reserved.load(std::memory_order_relaxed) >> kGrowthShift, kRegionBytesMax);
         const Range range = reserve_aligned(
             round_up(std::max({needed, growth, kRegionBytesMin}), kRegionBytesMin));
         if (range.size != 0) return range;
     }
-    return reserve_exactly(needed);
+    int err = 0;
+    return reserve_exactly(size, alignment, PROT_NONE, err);
 }
 
 void mirror(unsigned row) {
@@ -94,8 +100,8 @@ void mirror(unsigned row) {
 }
 
 // Returns the row, or MPOL_CTL_REGIONS when none could be had.
-unsigned create_region(ScopeId scope, size_t needed) {
-    const Range range = reserve_range(needed);
+unsigned create_region(ScopeId scope, size_t size, size_t alignment) {
+    const Range range = reserve_range(size, alignment);
     if (range.size == 0) return MPOL_CTL_REGIONS;
     const uint32_t row = regions_claimed.fetch_add(1, std::memory_order_acq_rel);
     if (row >= MPOL_CTL_REGIONS) {
@@ -163,17 +169,11 @@ void* carve_from(unsigned row, size_t size, size_t alignment, bool& ret_no_memor
 // The way of last resort, and what plain jemalloc would have done.
 void* map_plainly(size_t size, size_t alignment) {
     int err = 0;
-    const size_t slack = alignment - kPage;
-    void* at = sys::reserve(nullptr, size + slack, PROT_READ | PROT_WRITE, err);
-    if (at == MAP_FAILED) return nullptr;
-    const auto start = reinterpret_cast<uintptr_t>(at);
-    const uintptr_t aligned = round_up(start, alignment);
-    if (aligned > start) sys::unmap(at, aligned - start);
-    const size_t tail = start + slack - aligned;
-    if (tail > 0) sys::unmap(reinterpret_cast<void*>(aligned + size), tail);
+    const Range range = reserve_exactly(size, alignment, PROT_READ | PROT_WRITE, err);
+    if (range.size == 0) return nullptr;
     control::record_error(MPOL_CTL_ERROR_REGION, err, size);
     control::count(MPOL_CTL_UNMANAGED_BYTES, size);
-    return reinterpret_cast<void*>(aligned);
+    return reinterpret_cast<void*>(range.start);
 }
 
 }  // namespace
@@ -187,7 +187,7 @@ void* carve(ScopeId scope, size_t size, size_t alignment) {
         if (void* at = carve_from(seen - 1, size, alignment, no_memory)) return at;
         if (no_memory) return nullptr;
     }
-    const unsigned row = create_region(scope, size + (alignment - kPage));
+    const unsigned row = create_region(scope, size, alignment);
     if (row == MPOL_CTL_REGIONS) return map_plainly(size, alignment);
     void* at = carve_from(row, size, alignment, no_memory);
     // Another thread may have made a region meanwhile: the later one is used up first.

@@ -43,16 +43,43 @@ control::Result<Target> attach(const TaskName& task, Access access) {
 
 bool keeps_user_nodes(const Policy& policy) { return policy.flags != 0; }
 
+bool takes_nodes(const Policy& policy) {
+    return policy.mode != Mode::kDefault && policy.mode != Mode::kLocal;
+}
+
 // A policy that mpol has set, as the kernel would report it for a task that it was set on.
-int report(const Policy& policy, pid_t pid, Reported& ret_policy) {
+Reported report(const Policy& policy, const NodeMask& effective) {
+    if (!takes_nodes(policy)) return {policy.mode_word(), {}, {}};
+    return {policy.mode_word(), keeps_user_nodes(policy) ? policy.nodes : effective, effective};
+}
+
+// What a policy means to the process as its cpuset is now. Where the cpuset has moved away from under
+// it, what was asked for still stands.
+NodeMask contextualised(const Policy& policy, pid_t pid) {
     const auto allowed = allowed_nodes(pid);
-    if (!allowed) return -ESRCH;
-    NodeMask effective;
-    // The cpuset may have moved away from under the policy: what was asked for still stands.
-    if (contextualise(policy, *allowed, effective) != 0) effective = policy.nodes;
-    ret_policy = {policy.mode_word(), keeps_user_nodes(policy) ? policy.nodes : effective};
-    if (policy.mode == Mode::kDefault || policy.mode == Mode::kLocal) ret_policy.nodes = {};
-    return 0;
+    NodeMask effective = policy.nodes;
+    if (allowed) (void)contextualise(policy, *allowed, effective);
+    return effective;
+}
+
+NodeMask effective_of_process(const control::ProcessState& process, pid_t pid) {
+    const bool current = process.effective && process.applied == process.asked.generation;
+    return current ? *process.effective : contextualised(process.asked.policy, pid);
+}
+
+// Rebinding forgets (mm/mempolicy.c mpol_rebind_nodemask): once the cpuset has changed, only the
+// kernel knows the nodes of a thread's policy.
+NodeMask effective_of_thread(const Target& target, const control::ThreadState& thread,
+                             const TaskName& task) {
+    const Policy& policy = thread.asked.policy;
+    const bool rebound = follows_allowed_nodes(policy.mode) &&
+                         target.counter(MPOL_CTL_REBINDS) != 0 &&
+                         thread.task_applied == thread.asked.generation;
+    if (rebound) {
+        const auto own = control::kernel_task_policy(task.pid, task.tid);
+        if (own && own->mode == policy.mode) return own->nodes;
+    }
+    return contextualised(policy, task.pid);
 }
 
 }  // namespace
@@ -108,16 +135,18 @@ int get_policy(const TaskName& task, Reported& ret_policy) {
     if (!target) return -target.error().err;
     const auto slot = target->slot_of(task.tid);
     if (!slot && slot.error().err == ESRCH) return -ESRCH;
-    if (slot) {
-        const auto thread = target->thread(*slot);
-        if (thread && thread->asked.set) return report(thread->asked.policy, task.pid, ret_policy);
+    if (const auto thread = slot ? target->thread(*slot) : std::nullopt; thread && thread->asked.set) {
+        ret_policy = report(thread->asked.policy, effective_of_thread(*target, *thread, task));
+        return 0;
     }
-    const control::Published process = target->process().asked;
-    if (process.set) return report(process.policy, task.pid, ret_policy);
+    if (const control::ProcessState process = target->process(); process.asked.set) {
+        ret_policy = report(process.asked.policy, effective_of_process(process, task.pid));
+        return 0;
+    }
     // Nothing was set from outside: the program's own, of which the kernel shows the effective nodes.
     const auto own = control::kernel_task_policy(task.pid, task.tid);
     if (!own) return -ESRCH;
-    ret_policy = {own->mode_word(), own->nodes};
+    ret_policy = {own->mode_word(), own->nodes, own->nodes};
     return 0;
 }
 

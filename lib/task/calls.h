@@ -40,6 +40,7 @@ struct TaskName {
 struct Reported {
     int mode_word = 0;
     NodeMask nodes{};
+    NodeMask effective{};
 };
 [[nodiscard]] int get_policy(const TaskName& task, Reported& ret_policy);
 // MPOL_F_MEMS_ALLOWED.

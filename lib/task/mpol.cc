@@ -4,6 +4,7 @@
 #include "mpol/mpol.h"
 
 #include <linux/mempolicy.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -50,30 +51,31 @@ int kernel(long number, Args... args) {
     return ::syscall(number, args...) == -1 ? -errno : 0;
 }
 
-// The process of a pidfd; a pid that was reused meanwhile has a dead pidfd.
+// The process of a pidfd; a pid that was reused meanwhile has a dead pidfd. One that has exited and
+// that nobody has waited for yet still has a pid; its pidfd is readable.
 int process_of_pidfd(int pidfd, TaskName& ret_task) {
     const auto pid = control::process_of_pidfd(pidfd);
     if (!pid) return -EBADF;
-    if (*pid <= 0) return -ESRCH;
+    pollfd exited{pidfd, POLLIN, 0};
+    if (*pid <= 0 || ::poll(&exited, 1, 0) == 1) return -ESRCH;
     ret_task = {*pid, *pid, pidfd};
     return 0;
-}
-
-// Stores a mask where get_mempolicy(2) would: whole words, zeroed beyond the machine's nodes.
-void copy_nodes(const NodeMask& nodes, unsigned long* ret_nodemask, unsigned long maxnode) {
-    if (ret_nodemask == nullptr) return;
-    const size_t words = (maxnode - 1 + 63) / 64;
-    for (size_t i = 0; i < words; ++i) ret_nodemask[i] = i < mpol::kNodeWords ? nodes.words[i] : 0;
 }
 
 int set_on(const TaskName& task, const CallerPolicy& asked) {
     return set_policy(task, asked, mpol_timeout_ms());
 }
 
-// The checks of kernel_get_mempolicy and do_get_mempolicy that need no task.
-int check_get_arguments(int* ret_mode, unsigned long* ret_nodemask, unsigned long maxnode,
-                        void* addr, unsigned long flags) {
-    if (ret_nodemask != nullptr && maxnode < node_list("possible").end()) return -EINVAL;
+// One more than the highest node id that can ever be: the kernel's nr_node_ids.
+unsigned node_ids() {
+    static const unsigned count = node_list("possible").end();
+    return count;
+}
+
+// The checks of kernel_get_mempolicy and do_get_mempolicy that come before the task is looked at.
+int check_get_arguments(const unsigned long* ret_nodemask, unsigned long maxnode, void* addr,
+                        unsigned long flags) {
+    if (ret_nodemask != nullptr && maxnode < node_ids()) return -EINVAL;
     if ((flags & ~static_cast<unsigned long>(MPOL_F_NODE | MPOL_F_ADDR | MPOL_F_MEMS_ALLOWED)) != 0) {
         return -EINVAL;
     }
@@ -82,11 +84,20 @@ int check_get_arguments(int* ret_mode, unsigned long* ret_nodemask, unsigned lon
     } else if ((flags & MPOL_F_ADDR) == 0 && addr != nullptr) {
         return -EINVAL;
     }
-    // copy_nodes_to_user refuses what is larger than a page.
-    const unsigned long bytes = ret_nodemask == nullptr ? 0 : (maxnode - 1 + 63) / 64 * 8;
-    if (bytes > 4096) return -EINVAL;
+    return 0;
+}
+
+// The rest of kernel_get_mempolicy: put_user, copy_nodes_to_user. Whole words, zero beyond those
+// that hold the machine's nodes; more than a page is refused.
+int store_policy(const Reported& policy, int* ret_mode, unsigned long* ret_nodemask,
+                 unsigned long maxnode) {
+    const size_t words = ret_nodemask == nullptr ? 0 : (maxnode - 1 + 63) / 64;
     if (ret_mode != nullptr && !sys::writable(ret_mode, sizeof(*ret_mode))) return -EFAULT;
-    if (ret_nodemask != nullptr && !sys::writable(ret_nodemask, bytes)) return -EFAULT;
+    if (words * sizeof(*ret_nodemask) > sys::page_bytes()) return -EINVAL;
+    if (words != 0 && !sys::writable(ret_nodemask, words * sizeof(*ret_nodemask))) return -EFAULT;
+    if (ret_mode != nullptr) *ret_mode = policy.mode_word;
+    const size_t known = std::min<size_t>((node_ids() + 63) / 64, mpol::kNodeWords);
+    for (size_t i = 0; i < words; ++i) ret_nodemask[i] = i < known ? policy.nodes.words[i] : 0;
     return 0;
 }
 
@@ -97,7 +108,7 @@ int next_node(const Reported& policy, int& ret_node) {
         mode != static_cast<int>(mpol::Mode::kWeightedInterleave)) {
         return -EINVAL;
     }
-    ret_node = static_cast<int>(policy.nodes.first());
+    ret_node = static_cast<int>(policy.effective.first());
     return 0;
 }
 
@@ -109,7 +120,7 @@ int get_at(const TaskName& task, void* addr, unsigned long flags, Reported& ret_
     control::Answer answer;
     const int err = ask(task, request, mpol_timeout_ms(), answer);
     if (err != 0) return err;
-    ret_policy = {static_cast<int>(answer.mode), answer.nodes};
+    ret_policy = {static_cast<int>(answer.mode), answer.nodes, answer.nodes};
     return 0;
 }
 
@@ -125,10 +136,12 @@ int get_on(const TaskName& task, int* ret_mode, unsigned long* ret_nodemask, uns
         err = get_policy(task, policy);
         if (err == 0 && (flags & MPOL_F_NODE) != 0) err = next_node(policy, policy.mode_word);
     }
-    if (err != 0) return err;
-    if (ret_mode != nullptr) *ret_mode = policy.mode_word;
-    copy_nodes(policy.nodes, ret_nodemask, maxnode);
-    return 0;
+    return err != 0 ? err : store_policy(policy, ret_mode, ret_nodemask, maxnode);
+}
+
+// What set_mempolicy_home_node(2) checks before it looks at the address space.
+int check_home_node(unsigned long start, unsigned long home_node, unsigned long flags) {
+    return sys::set_mempolicy_home_node(reinterpret_cast<void*>(start), 0, home_node, flags);
 }
 
 int home_node_on(const TaskName& task, unsigned long start, unsigned long len,
@@ -278,7 +291,7 @@ int mpol_get_task_mempolicy(pid_t tid, int* ret_mode, unsigned long* ret_nodemas
             return kernel(SYS_get_mempolicy, ret_mode, ret_nodemask, maxnode, addr, flags);
         }
         TaskName task;
-        int err = check_get_arguments(ret_mode, ret_nodemask, maxnode, addr, flags);
+        int err = check_get_arguments(ret_nodemask, maxnode, addr, flags);
         if (err == 0) err = find_task(tid, task);
         return err != 0 ? err : get_on(task, ret_mode, ret_nodemask, maxnode, addr, flags);
     });
@@ -288,7 +301,7 @@ int mpol_pidfd_get_mempolicy(int pidfd, int* ret_mode, unsigned long* ret_nodema
                              unsigned long maxnode, void* addr, unsigned long flags) {
     return guarded([&] {
         TaskName task;
-        int err = check_get_arguments(ret_mode, ret_nodemask, maxnode, addr, flags);
+        int err = check_get_arguments(ret_nodemask, maxnode, addr, flags);
         if (err == 0) err = process_of_pidfd(pidfd, task);
         return err != 0 ? err : get_on(task, ret_mode, ret_nodemask, maxnode, addr, flags);
     });
@@ -302,7 +315,8 @@ int mpol_set_task_mempolicy_home_node(pid_t tid, unsigned long start, unsigned l
                                                 flags);
         }
         TaskName task;
-        const int err = find_task(tid, task);
+        int err = check_home_node(start, home_node, flags);
+        if (err == 0) err = find_task(tid, task);
         return err != 0 ? err : home_node_on(task, start, len, home_node, flags);
     });
 }
@@ -311,7 +325,8 @@ int mpol_pidfd_set_mempolicy_home_node(int pidfd, unsigned long start, unsigned 
                                        unsigned long home_node, unsigned long flags) {
     return guarded([&] {
         TaskName task;
-        const int err = process_of_pidfd(pidfd, task);
+        int err = check_home_node(start, home_node, flags);
+        if (err == 0) err = process_of_pidfd(pidfd, task);
         return err != 0 ? err : home_node_on(task, start, len, home_node, flags);
     });
 }

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// A command line after parsing: plain values, no text of options left.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace mpol::cli {
+
+// Long enough for a busy process to reach its next allocation, short enough for a person to wait.
+inline constexpr int kTimeoutMsDefault = 2000;
+inline constexpr int kTimeoutMsMax = 24 * 60 * 60 * 1000;
+
+struct Arguments {
+    bool json = false;
+    bool help = false;
+    bool version = false;
+
+    bool no_wait = false;
+    bool process = false;
+    bool all_threads = false;
+    bool strict = false;
+    bool verbose = false;
+    bool allow_absent = false;
+    int timeout_ms = kTimeoutMsDefault;
+
+    std::string target;                // PID or PID/TID
+    std::string policy;                // its words, joined by blanks
+    std::string shell;                 // what to write a completion for
+    std::vector<std::string> command;  // what stands after "--"
+};
+
+}  // namespace mpol::cli

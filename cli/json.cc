@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// Values for programs: one object on one line, ASCII only. Names are stable; new ones may be added.
+#include <nlohmann/json.hpp>
+
+#include "cli/values.h"
+#include "cli/words.h"
+#include "policy/modes.h"
+#include "policy/text.h"
+
+namespace mpol::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json& object) {
+    // Names of processes need not be UTF-8.
+    return object.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
+}
+
+Json nodes_json(const NodeMask& nodes) {
+    Json out = Json::array();
+    for (unsigned node = nodes.first(); node < kMaxNodes; node = nodes.next(node + 1)) {
+        out.push_back(node);
+    }
+    return out;
+}
+
+Json policy_json(const Policy& policy) {
+    Json flags = Json::array();
+    for (const FlagInfo& info : kFlags) {
+        if ((policy.flags & info.bit) != 0) flags.push_back(info.kernel_name);
+    }
+    Json out = {{"text", policy_text(policy)},
+                {"mode", mode_info(policy.mode)->kernel_name},
+                {"flags", flags},
+                {"nodes", nodes_json(policy.nodes)}};
+    if (policy.home_node != kNoNode) out["home_node"] = policy.home_node;
+    return out;
+}
+
+Json optional_policy(const std::optional<Policy>& policy) {
+    return policy ? policy_json(*policy) : Json(nullptr);
+}
+
+Json origin_json(const control::Origin& origin) {
+    Json out = {{"kind", origin_name(origin.kind)}, {"time", utc_time(origin.time_ns)}};
+    if (origin.kind == MPOL_CTL_ORIGIN_OUTSIDE) {
+        out["uid"] = origin.uid;
+        out["user"] = user_name(origin.uid);
+        out["pid"] = origin.pid;
+    }
+    return out;
+}
+
+Json errno_json(int err) {
+    return err == 0 ? Json(nullptr) : Json(errno_name(err));
+}
+
+// What is common to a process's and a thread's published policy.
+Json asked_json(const control::Published& asked, uint64_t applied, int err) {
+    Json out = {{"readable", asked.readable},
+                {"asked", asked.set ? policy_json(asked.policy) : Json(nullptr)},
+                {"set_by", asked.set ? origin_json(asked.origin) : Json(nullptr)},
+                {"generation", asked.generation},
+                {"applied_generation", applied},
+                {"applied", applied >= asked.generation && err == 0},
+                {"errno", errno_json(err)}};
+    return out;
+}
+
+Json thread_json(const ThreadView& thread, uint64_t process_generation) {
+    Json out = {{"tid", thread.tid}, {"comm", thread.comm}};
+    out.update(asked_json(thread.state.asked, thread.state.applied, thread.state.applied_errno));
+    const bool own = thread.state.asked.set;
+    out["follows_process"] = !own;
+    out["effective"] = own ? nodes_json(thread.effective) : Json(nullptr);
+    out["caught_up"] = own ? thread.state.task_applied >= thread.state.asked.generation
+                           : thread.state.process_seen >= process_generation;
+    return out;
+}
+
+Json heap_json(const ProcessView& view) {
+    const ProcessView::Heap heap = view.heap();
+    return {{"regions", view.regions.size()},
+            {"reserved_bytes", heap.reserved_bytes},
+            {"carved_bytes", heap.carved_bytes}};
+}
+
+Json errors_json(const ProcessView& view) {
+    Json out = Json::array();
+    for (const control::ErrorState& error : view.errors) {
+        out.push_back({{"code", static_cast<int>(error.code)},
+                       {"errno", errno_json(error.err)},
+                       {"count", error.count},
+                       {"first", utc_time(error.first_ns)},
+                       {"last", utc_time(error.last_ns)}});
+    }
+    return out;
+}
+
+Json process_json(const ProcessView& view) {
+    const control::ProcessState& state = view.state;
+    Json out = {{"pid", view.pid}, {"comm", view.comm}, {"controlled", true}};
+    out.update(asked_json(state.asked, state.applied, state.applied_errno));
+    out["started_with"] = optional_policy(state.inherited);
+    out["started_by"] = state.inherited ? origin_json(state.inherited_origin) : Json(nullptr);
+    out["effective"] = view.effective ? nodes_json(*view.effective) : Json(nullptr);
+    out["allowed"] = nodes_json(view.allowed);
+    out["helper"] = (state.status & MPOL_CTL_STATUS_HELPER) != 0;
+    out["mbind_refused"] = (state.status & MPOL_CTL_STATUS_NO_NUMA) != 0;
+    out["heap"] = heap_json(view);
+    Json threads = Json::array();
+    for (const ThreadView& thread : view.threads) {
+        threads.push_back(thread_json(thread, state.asked.generation));
+    }
+    out["threads"] = threads;
+    out["slotless_threads"] = view.slotless;
+    out["errors"] = errors_json(view);
+    return out;
+}
+
+Json render(const GetView& view) {
+    Json out = process_json(view.process);
+    if (!view.only_thread) return out;
+    Json only = nullptr;
+    for (const Json& thread : out["threads"]) {
+        if (thread["tid"] == *view.only_thread) only = thread;
+    }
+    out["tid"] = *view.only_thread;
+    out["thread"] = only;
+    out.erase("threads");
+    return out;
+}
+
+Json render(const UncontrolledView& view) {
+    Json policies = Json::array();
+    for (const auto& [policy, use] : view.maps.by_policy) {
+        Json nodes = Json::object();
+        for (const auto& [node, bytes] : use.bytes_by_node) nodes[std::to_string(node)] = bytes;
+        policies.push_back({{"policy", policy}, {"ranges", use.ranges}, {"bytes_by_node", nodes}});
+    }
+    Json out = {{"pid", view.pid}, {"comm", view.comm}, {"controlled", false}};
+    if (view.tid) out["tid"] = *view.tid;
+    out["task_policy"] = view.maps.task_policy;
+    out["policies"] = policies;
+    return out;
+}
+
+Json render(const Listing& listing) {
+    Json processes = Json::array();
+    for (const ProcessView& view : listing.processes) processes.push_back(process_json(view));
+    Json unusable = Json::array();
+    for (const control::Failure& failure : listing.unusable) unusable.push_back(failure.what);
+    return {{"processes", processes}, {"unusable", unusable}};
+}
+
+Json render(const Change& change) {
+    Json out = {{"pid", change.pid}};
+    if (change.tid) out["tid"] = *change.tid;
+    out["scope"] = change.tid ? "thread" : change.everywhere ? "everywhere" : "process";
+    out["policy"] = optional_policy(change.policy);
+    out["generation"] = change.generation;
+    out["waited"] = change.waited;
+    out["applied"] = change.applied;
+    out["latency_us"] = change.applied ? Json(change.latency_ns / 1000) : Json(nullptr);
+    out["effective"] = change.policy ? nodes_json(change.effective) : Json(nullptr);
+    out["dropped"] = nodes_json(change.not_allowed);
+    out["absent"] = nodes_json(change.absent);
+    out["behind"] = change.behind;
+    out["kept"] = change.kept;
+    out["superseded"] = change.superseded;
+    out["stopped"] = change.stopped;
+    return out;
+}
+
+Json render(const Meaning& meaning) {
+    return {{"kernel_text", kernel_text(meaning.policy, meaning.effective)},
+            {"policy", policy_json(meaning.policy)},
+            {"user_nodes", nodes_json(meaning.policy.nodes)},
+            {"effective", nodes_json(meaning.effective)},
+            {"allowed", nodes_json(meaning.allowed)},
+            {"mode_word", meaning.policy.mode_word()}};
+}
+
+Json render(const Text& text) {
+    return {{"text", text.text}};
+}
+
+}  // namespace
+
+std::string json(const Value& value) {
+    return dump(std::visit([](const auto& it) { return render(it); }, value));
+}
+
+std::string json(const Error& error) {
+    Json out = {{"status", static_cast<int>(error.status)},
+                {"errno", errno_name(error.err)},
+                {"message", error.message},
+                {"hint", error.hint}};
+    if (error.bad_text) {
+        out["text"] = error.bad_text->text;
+        out["offset"] = error.bad_text->error.offset;
+        out["length"] = error.bad_text->error.length;
+        out["problem"] = error.bad_text->error.problem;
+        out["accepted"] = error.bad_text->error.accepted;
+    }
+    return dump({{"error", out}});
+}
+
+}  // namespace mpol::cli

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Values as text for people. What a process says of itself goes through printable().
+#pragma once
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include "cli/values.h"
+
+namespace mpol::cli {
+
+template <class... Args>
+void add(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
+}
+
+[[nodiscard]] std::string render(const GetView& view);
+[[nodiscard]] std::string render(const UncontrolledView& view);
+
+}  // namespace mpol::cli

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// One process or thread for people.
+
+#include "cli/plain.h"
+#include "cli/words.h"
+#include "policy/text.h"
+
+namespace mpol::cli {
+namespace {
+
+std::string_view error_sentence(mpol_ctl_error_code code) {
+    switch (code) {
+        case MPOL_CTL_ERROR_MBIND:
+            return "binding a region failed";
+        case MPOL_CTL_ERROR_SET_MEMPOLICY:
+            return "setting a thread's kernel task policy failed";
+        case MPOL_CTL_ERROR_HOME_NODE:
+            return "setting the home node failed";
+        case MPOL_CTL_ERROR_REGION:
+            return "no address space could be had for a region";
+        case MPOL_CTL_ERROR_COMMIT:
+            return "memory of a region could not be committed";
+        case MPOL_CTL_ERROR_SEGMENT:
+            return "the control segment could not be made";
+        case MPOL_CTL_ERROR_HELPER:
+            return "the helper thread could not be started";
+        case MPOL_CTL_ERROR_SCOPE:
+            return "no arena could be had for a thread's own policy";
+        case MPOL_CTL_ERROR_SLOTS:
+            return "all thread slots were taken";
+        case MPOL_CTL_ERROR_PROBE:
+            return "the kernel does not tell the memory policy";
+        case MPOL_CTL_ERROR_LATCH:
+            return "a policy whose bytes make no sense was ignored";
+        case MPOL_CTL_ERROR_SIGNAL:
+            return "MPOL_SIGNAL names no usable signal";
+        case MPOL_CTL_ERROR_NONE:
+            break;
+    }
+    return "an unknown error";
+}
+
+std::string progress(uint64_t asked, uint64_t applied, int err) {
+    if (applied < asked) return fmt::format("{}, pending ({} is in force)", asked, applied);
+    if (err != 0) {
+        return fmt::format("{}, refused: {}; the one before stays in force", asked,
+                           errno_text(err));
+    }
+    return fmt::format("{}, applied", asked);
+}
+
+void add_process_policy(std::string& out, const ProcessView& view) {
+    const control::ProcessState& state = view.state;
+    if (!state.asked.readable) {
+        add(out, "  policy:     unreadable: its bytes in the segment are no policy\n");
+    } else if (const auto followed = view.followed()) {
+        add(out, "  policy:     {}{}\n", policy_text(*followed),
+            state.asked.set ? "" : " (what it started with)");
+        add(out, "  set by:     {}\n", setter(view.followed_origin()));
+    } else {
+        add(out, "  policy:     default (nothing was asked for)\n");
+    }
+    if (view.effective) add(out, "  effective:  {}\n", nodes_words(*view.effective));
+    add(out, "  allowed:    {}\n", nodes_words(view.allowed));
+    add(out, "  generation: {}\n",
+        progress(state.asked.generation, state.applied, state.applied_errno));
+    if ((state.status & MPOL_CTL_STATUS_NO_NUMA) != 0) {
+        add(out, "  limits:     the kernel refuses mbind(2) to it: nothing can be applied\n");
+    }
+}
+
+void add_heap(std::string& out, const ProcessView& view) {
+    const ProcessView::Heap heap = view.heap();
+    add(out, "  heap:       {} in use of {} reserved, {}\n", bytes_words(heap.carved_bytes),
+        bytes_words(heap.reserved_bytes), count_words(view.regions.size(), "region"));
+}
+
+void add_threads_summary(std::string& out, const ProcessView& view) {
+    const size_t own = view.own_count();
+    add(out, "  threads:    {}, {} with a policy of {} own\n",
+        count_words(view.threads.size(), "thread"), own, own == 1 ? "its" : "their");
+    if (view.slotless != 0) {
+        add(out, "              {} more without a slot follow the process's policy\n",
+            view.slotless);
+    }
+}
+
+void add_thread(std::string& out, const ThreadView& thread, uint64_t process_generation) {
+    add(out, "thread {} ({})\n", thread.tid, printable(thread.comm));
+    const control::Published& asked = thread.state.asked;
+    if (!asked.readable) {
+        add(out, "  policy:     unreadable: its bytes in the segment are no policy\n");
+    } else if (!asked.set) {
+        add(out, "  policy:     follows the process{}\n",
+            thread.state.process_seen < process_generation
+                ? "; its stack and direct mappings will at its next allocation"
+                : "");
+    } else {
+        add(out, "  policy:     {}\n  set by:     {}\n  effective:  {}\n",
+            policy_text(asked.policy), setter(asked.origin), nodes_words(thread.effective));
+        add(out, "  generation: {}\n",
+            progress(asked.generation, thread.state.applied, thread.state.applied_errno));
+    }
+}
+
+void add_errors(std::string& out, const ProcessView& view) {
+    for (const control::ErrorState& error : view.errors) {
+        add(out, "error: {}: {}, {}, last at {}\n", error_sentence(error.code),
+            errno_text(error.err), count_words(error.count, "time"), local_time(error.last_ns));
+    }
+}
+
+}  // namespace
+
+std::string render(const GetView& view) {
+    std::string out;
+    const ProcessView& process = view.process;
+    const uint64_t generation = process.state.asked.generation;
+    if (view.only_thread) {
+        for (const ThreadView& thread : process.threads) {
+            if (thread.tid != *view.only_thread) continue;
+            add_thread(out, thread, generation);
+            if (thread.state.asked.set) return out;
+        }
+        if (out.empty()) {
+            add(out, "thread {}\n  policy:     follows the process; it has not allocated yet\n",
+                *view.only_thread);
+        }
+    }
+    add(out, "process {} ({})\n", process.pid, printable(process.comm));
+    add_process_policy(out, process);
+    if (view.only_thread) return out;
+    add_heap(out, process);
+    add_threads_summary(out, process);
+    for (const ThreadView& thread : process.threads) {
+        if (view.all_threads || thread.state.asked.set || !thread.state.asked.readable) {
+            add_thread(out, thread, generation);
+        }
+    }
+    add_errors(out, process);
+    return out;
+}
+
+std::string render(const UncontrolledView& view) {
+    std::string out;
+    const std::string name =
+        view.tid ? fmt::format("thread {}", *view.tid) : fmt::format("process {}", view.pid);
+    add(out, "{} ({}) is not under mpol's allocator; the kernel tells:\n", name,
+        printable(view.comm));
+    add(out, "  task policy: {}\n", view.maps.task_policy);
+    for (const auto& [policy, use] : view.maps.by_policy) {
+        add(out, "  {}: {}", policy, count_words(use.ranges, "range"));
+        for (const auto& [node, bytes] : use.bytes_by_node) {
+            add(out, ", {} on node {}", bytes_words(bytes), node);
+        }
+        out += '\n';
+    }
+    out += "hint: to rewrite its policy, start it with: mpol run -- COMMAND\n";
+    return out;
+}
+
+}  // namespace mpol::cli

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// mpol set and mpol unset: check against the target's allowed nodes, publish, wait, tell. Nothing
+// is published unless everything was checked.
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "cli/machine.h"
+#include "cli/target.h"
+#include "cli/verbs.h"
+#include "cli/words.h"
+#include "control/proc.h"
+#include "sys/sys.h"
+
+namespace mpol::cli {
+namespace {
+
+using control::Target;
+
+// Fills in what the policy means for the target, or says why it means nothing.
+Result<void> check(const Arguments& arguments, Change& change) {
+    const Machine machine = read_machine();
+    const NodeMask mems = control::mems_allowed(change.pid).value_or(machine.has_memory);
+    change.allowed = mems & machine.has_memory;
+    const Result<Policy> policy =
+        read_policy(arguments.policy, machine, change.allowed, arguments.allow_absent);
+    if (!policy) return tl::unexpected(policy.error());
+    const Result<NodeMask> effective =
+        effective_nodes(*policy, change.allowed, fmt::format("process {}", change.pid));
+    if (!effective) return tl::unexpected(effective.error());
+    change.policy = *policy;
+    change.effective = *effective;
+    if ((policy->flags & kRelativeNodes) != 0) return {};  // Ordinals: no node is named.
+    change.absent = policy->nodes - machine.has_memory;
+    change.not_allowed = (policy->nodes & machine.has_memory) - change.allowed;
+    return {};
+}
+
+control::Result<uint64_t> publish(Target& target, std::optional<unsigned> slot,
+                                  const Change& change, int timeout_ms) {
+    if (slot) return target.publish_thread(*slot, change.policy, timeout_ms);
+    return change.everywhere ? target.publish_everywhere(change.policy, timeout_ms)
+                             : target.publish_process(change.policy, timeout_ms);
+}
+
+tl::unexpected<Error> exited(const Change& change) {
+    return failed(ESRCH, change.tid ? fmt::format("thread {} of process {} has exited", *change.tid,
+                                                  change.pid)
+                                    : fmt::format("process {} has exited", change.pid));
+}
+
+// The target tried and was refused; what was in force before stays.
+tl::unexpected<Error> refused(const Change& change, int err) {
+    const std::string whom =
+        change.tid ? fmt::format("thread {}", *change.tid) : fmt::format("process {}", change.pid);
+    const std::string what = fmt::format(
+        "{} could not apply the policy: {}; the old one stays in "
+        "force",
+        whom, errno_text(err));
+    if (err == EPERM) return failed(EPERM, what, "a seccomp filter in the target refuses mbind(2)");
+    if (err == EINVAL) return failed(ENOTSUP, what, "its kernel does not know this mode or flag");
+    return failed(err, what, fmt::format("mpol get {} shows its errors", change.pid));
+}
+
+// Threads that publishing for the process left where they were.
+void note_threads(const Target& target, Change& change) {
+    for (const control::ThreadState& thread : target.threads()) {
+        const bool own = thread.asked.set;
+        if (own) {
+            change.kept.push_back(target.outer_tid(thread.tid));
+        } else if (thread.process_seen < change.generation) {
+            change.behind.push_back(target.outer_tid(thread.tid));
+        }
+    }
+}
+
+Result<void> settle_process(const Target& target, Change& change) {
+    if (!change.applied && (!target.alive() || state_of(change.pid) == 'Z')) return exited(change);
+    const control::ProcessState state = target.process();
+    change.superseded = state.asked.readable && state.asked.generation > change.generation;
+    change.helper = (state.status & MPOL_CTL_STATUS_HELPER) != 0;
+    if (!change.policy) change.fallback = state.inherited;
+    if (!change.applied) return {};
+    if (state.applied_errno != 0 && !change.superseded) return refused(change, state.applied_errno);
+    if (state.effective && change.policy && !change.superseded) change.effective = *state.effective;
+    note_threads(target, change);
+    return {};
+}
+
+Result<void> settle_thread(const Target& target, unsigned slot, Change& change) {
+    const auto thread = target.thread(slot);
+    if (!thread || target.outer_tid(thread->tid) != *change.tid) return exited(change);
+    change.superseded = thread->asked.readable && thread->asked.generation > change.generation;
+    change.helper = (target.process().status & MPOL_CTL_STATUS_HELPER) != 0;
+    if (change.applied && thread->applied_errno != 0 && !change.superseded) {
+        return refused(change, thread->applied_errno);
+    }
+    return {};
+}
+
+Result<Answer> publish_and_wait(Target& target, std::optional<unsigned> slot, Change change) {
+    const uint64_t begin = sys::monotonic_ns();
+    // Writers hold the lock for microseconds: one that is stuck should make nobody wait longer.
+    const auto generation = publish(target, slot, change, kTimeoutMsDefault);
+    if (!generation) return failed(generation.error());
+    change.generation = *generation;
+    if (!change.waited) return Answer{Status::kOk, change};
+    change.applied = slot ? target.wait_thread(*slot, change.generation, change.timeout_ms)
+                          : target.wait_process(change.generation, change.timeout_ms);
+    change.latency_ns = sys::monotonic_ns() - begin;
+    const Result<void> settled =
+        slot ? settle_thread(target, *slot, change) : settle_process(target, change);
+    if (!settled) return tl::unexpected(settled.error());
+    const char state = state_of(change.pid);
+    change.stopped = state == 'T' || state == 't';
+    return Answer{change.applied ? Status::kOk : Status::kPartlyApplied, change};
+}
+
+Result<Answer> change_policy(const Arguments& arguments, bool to_nothing) {
+    const Result<TargetName> name = parse_target(arguments.target);
+    if (!name) return tl::unexpected(name.error());
+    if (name->tid && arguments.process) {
+        return misused("--process is for a whole process: name PID, not PID/TID");
+    }
+    Change change;
+    change.pid = name->pid;
+    change.tid = name->tid;
+    change.everywhere = arguments.process;
+    change.waited = !arguments.no_wait;
+    change.timeout_ms = arguments.timeout_ms;
+    auto target = Target::attach(name->pid, control::Access::kWrite);
+    if (!target) return failed(target.error());
+    std::optional<unsigned> slot;
+    if (name->tid) {
+        const auto found = target->slot_of(*name->tid);
+        if (!found) return failed(found.error());
+        slot = *found;
+    }
+    if (!to_nothing) {
+        const Result<void> checked = check(arguments, change);
+        if (!checked) return tl::unexpected(checked.error());
+    }
+    return publish_and_wait(*target, slot, change);
+}
+
+}  // namespace
+
+Result<Answer> set(const Arguments& arguments) {
+    return change_policy(arguments, false);
+}
+
+Result<Answer> unset(const Arguments& arguments) {
+    return change_policy(arguments, true);
+}
+
+}  // namespace mpol::cli

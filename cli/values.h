@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the verbs compute. Two renderers print each of them: plain.cc for people, json.cc for
+// programs. Values only; thread ids are those that the caller's pid namespace knows.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/error.h"
+#include "control/attach.h"
+#include "policy/policy.h"
+
+namespace mpol::cli {
+
+// False for modes that mean no set of nodes.
+[[nodiscard]] constexpr bool has_nodes(Mode mode) {
+    return mode != Mode::kDefault && mode != Mode::kLocal;
+}
+
+struct ThreadView {
+    pid_t tid = 0;
+    std::string comm;  // as the kernel has it: not printable yet
+    control::ThreadState state;
+    NodeMask effective;  // of its own policy
+};
+
+// A process under control.
+struct ProcessView {
+    pid_t pid = 0;
+    std::string comm;
+    control::ProcessState state;
+    NodeMask allowed;                   // its cpuset's nodes that have memory
+    std::optional<NodeMask> effective;  // of what is in force; empty: the kernel's default
+    std::vector<ThreadView> threads;
+    uint64_t slotless = 0;
+    std::vector<control::RegionState> regions;
+    std::vector<control::ErrorState> errors;
+
+    struct Heap {
+        uint64_t reserved_bytes = 0;
+        uint64_t carved_bytes = 0;
+    };
+    [[nodiscard]] Heap heap() const {
+        Heap sum;
+        for (const control::RegionState& region : regions) {
+            sum.reserved_bytes += region.size;
+            sum.carved_bytes += region.carved;
+        }
+        return sum;
+    }
+
+    // Threads with a policy of their own.
+    [[nodiscard]] size_t own_count() const {
+        size_t count = 0;
+        for (const ThreadView& thread : threads) count += thread.state.asked.set ? 1 : 0;
+        return count;
+    }
+
+    // The policy that it follows: the one asked for, else the one that it started with.
+    [[nodiscard]] std::optional<Policy> followed() const {
+        return state.asked.set ? state.asked.policy : state.inherited;
+    }
+    [[nodiscard]] const control::Origin& followed_origin() const {
+        return state.asked.set ? state.asked.origin : state.inherited_origin;
+    }
+};
+
+// mpol get of a controlled process.
+struct GetView {
+    ProcessView process;
+    bool all_threads = false;
+    std::optional<pid_t> only_thread;
+};
+
+// mpol get of a process without the allocator, from numa_maps.
+struct PolicyUse {
+    uint64_t ranges = 0;
+    std::map<unsigned, uint64_t> bytes_by_node;
+};
+struct NumaMaps {
+    std::string task_policy;  // of the ranges that have none of their own
+    std::map<std::string, PolicyUse> by_policy;
+};
+struct UncontrolledView {
+    pid_t pid = 0;
+    std::optional<pid_t> tid;
+    std::string comm;
+    NumaMaps maps;
+};
+
+struct Listing {
+    std::vector<ProcessView> processes;
+    std::vector<control::Failure> unusable;
+};
+
+// mpol set and mpol unset.
+struct Change {
+    pid_t pid = 0;
+    std::optional<pid_t> tid;
+    bool everywhere = false;
+    std::optional<Policy> policy;  // empty: unset
+    uint64_t generation = 0;
+    bool waited = true;
+    bool applied = false;
+    uint64_t latency_ns = 0;
+    int timeout_ms = 0;
+    NodeMask effective;
+    NodeMask allowed;
+    NodeMask not_allowed;            // asked for, and the cpuset leaves them out
+    NodeMask absent;                 // asked for, and without memory as yet
+    std::vector<pid_t> behind;       // their kernel task policy is still the old one
+    std::vector<pid_t> kept;         // have a policy of their own, which stays
+    bool superseded = false;         // somebody else has published since
+    bool stopped = false;            // by a signal or a debugger
+    bool helper = false;             // a helper thread runs
+    std::optional<Policy> fallback;  // after unset: the policy that it started with
+};
+
+struct Meaning {
+    Policy policy;
+    NodeMask effective;
+    NodeMask allowed;
+    bool verbose = false;
+};
+
+struct Text {
+    std::string text;
+};
+
+using Value = std::variant<GetView, UncontrolledView, Listing, Change, Meaning, Text>;
+
+struct Answer {
+    Status status = Status::kOk;
+    Value value;
+};
+
+// Whole lines, each with its newline.
+[[nodiscard]] std::string plain(const Value& value);
+[[nodiscard]] std::string plain(const Error& error);
+// One line.
+[[nodiscard]] std::string json(const Value& value);
+[[nodiscard]] std::string json(const Error& error);
+
+}  // namespace mpol::cli

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/verbs.h"
+
+namespace mpol::cli {
+namespace {
+
+constexpr OptionInfo kCommonOptions[] = {
+    {"--json", "", "print one JSON object, errors too", &Arguments::json},
+    {"--help", "", "print this help", &Arguments::help},
+    {"--version", "", "print the version", &Arguments::version},
+};
+
+constexpr OptionInfo kAllowAbsent = {
+    "--allow-absent", "", "nodes that have no memory yet may be named", &Arguments::allow_absent};
+constexpr OptionInfo kNoWait = {"--no-wait", "", "publish and don't wait until it is applied",
+                                &Arguments::no_wait};
+constexpr OptionInfo kTimeout = {"--timeout", "MS", "give up waiting after MS milliseconds (2000)",
+                                 &Arguments::timeout_ms};
+constexpr OptionInfo kProcess = {
+    "--process", "", "for the whole process: threads lose their own policies", &Arguments::process};
+
+constexpr OptionInfo kRunOptions[] = {kAllowAbsent};
+constexpr OptionInfo kGetOptions[] = {{"--threads", "",
+                                       "every thread, not only those with a policy of their own",
+                                       &Arguments::all_threads}};
+constexpr OptionInfo kSetOptions[] = {kProcess, kNoWait, kTimeout, kAllowAbsent};
+constexpr OptionInfo kUnsetOptions[] = {kProcess, kNoWait, kTimeout};
+constexpr OptionInfo kPolicyOptions[] = {
+    {"--strict", "", "accept what the kernel's own parser accepts, nothing else",
+     &Arguments::strict},
+    {"--verbose", "", "the masks too, as the kernel prints them", &Arguments::verbose},
+    kAllowAbsent};
+
+constexpr OperandInfo kTargetOperand = {Operand::kTarget, "PID[/TID]", true};
+constexpr OperandInfo kPolicyOperand = {Operand::kPolicy, "POLICY", true};
+constexpr OperandInfo kRunOperands[] = {{Operand::kPolicy, "POLICY", false},
+                                        {Operand::kCommand, "COMMAND", true}};
+constexpr OperandInfo kTargetOperands[] = {kTargetOperand};
+constexpr OperandInfo kSetOperands[] = {kTargetOperand, kPolicyOperand};
+constexpr OperandInfo kPolicyOperands[] = {kPolicyOperand};
+constexpr OperandInfo kShellOperands[] = {{Operand::kShell, "bash|man", true}};
+
+constexpr Example kRunExamples[] = {
+    {"mpol run interleave:0-1 -- redis-server", "start a program under a policy"},
+    {"mpol run -- make -j8", "under control, with the policy that the shell has"},
+};
+constexpr Example kListExamples[] = {
+    {"mpol ls", "all processes under control that you may read"},
+    {"mpol ls --json | jq '.processes[].pid'", "their process ids"},
+};
+constexpr Example kGetExamples[] = {
+    {"mpol get 4242", "a process, and its threads that have a policy of their own"},
+    {"mpol get 4242/4250", "one thread"},
+    {"mpol get 4300", "a process without the allocator: what numa_maps tells"},
+};
+constexpr Example kSetExamples[] = {
+    {"mpol set 4242 'weighted interleave:0-3'", "rewrite the process's policy, live"},
+    {"mpol set 4242/4250 bind:2", "give one thread a policy of its own"},
+    {"mpol set 4242/4242 local", "the main thread's own"},
+    {"mpol set 4242 --process bind:0", "the process's, and no thread keeps its own"},
+    {"mpol set 4242 --interleave=all", "as numactl spells it"},
+};
+constexpr Example kUnsetExamples[] = {
+    {"mpol unset 4242", "back to the policy that the process was started with"},
+    {"mpol unset 4242/4250", "the thread follows its process again"},
+};
+constexpr Example kPolicyExamples[] = {
+    {"mpol policy 'bind=static:0-3'", "what it means on this machine"},
+    {"mpol policy --strict 'prefer (many):0'", "as the kernel's own parser reads it"},
+};
+constexpr Example kCompletionExamples[] = {
+    {"eval \"$(mpol completion bash)\"", "completion in this shell"},
+};
+
+constexpr Verb kVerbs[] = {
+    {"run", "[POLICY] -- COMMAND [ARGUMENT...]", "start a program whose policy can be rewritten",
+     "Runs COMMAND under mpol's allocator, with POLICY as its memory policy if one\n"
+     "is given. The exit status is COMMAND's; 125 if mpol itself fails, 126 if\n"
+     "COMMAND can't be run, 127 if it can't be found.",
+     kRunOperands, kRunOptions, kRunExamples, launch, true},
+    {"ls",
+     "",
+     "list the processes under control",
+     "Lists the processes under mpol's allocator that the caller may read.",
+     {},
+     {},
+     kListExamples,
+     list},
+    {"get", "PID[/TID]", "show the policy of a process or of a thread",
+     "Shows what was asked for, what it means, who asked and when, and whether it\n"
+     "is applied.",
+     kTargetOperands, kGetOptions, kGetExamples, get},
+    {"set", "PID[/TID] POLICY", "rewrite the policy of a process or of a thread",
+     "Publishes POLICY and waits until it is applied. Threads with a policy of\n"
+     "their own keep it, unless --process is given. PID/PID is the main thread.",
+     kSetOperands, kSetOptions, kSetExamples, set},
+    {"unset", "PID[/TID]", "take a policy back",
+     "A thread follows its process again; a process has again the policy that it\n"
+     "started with.",
+     kTargetOperands, kUnsetOptions, kUnsetExamples, unset},
+    {"policy", "POLICY", "show what a policy's text means here",
+     "Prints POLICY as the kernel prints it, the nodes that were named and the nodes\n"
+     "that are meant on this machine; or what is wrong with it.",
+     kPolicyOperands, kPolicyOptions, kPolicyExamples, explain_policy},
+    {"completion",
+     "bash|man",
+     "print shell completion, or the manual page's synopsis",
+     "Prints a completion script for bash, or the manual page's synopsis section.",
+     kShellOperands,
+     {},
+     kCompletionExamples,
+     completion},
+};
+
+}  // namespace
+
+std::span<const Verb> verbs() {
+    return kVerbs;
+}
+
+std::span<const OptionInfo> common_options() {
+    return kCommonOptions;
+}
+
+const Verb* find_verb(std::string_view name) {
+    for (const Verb& verb : kVerbs) {
+        if (verb.name == name) return &verb;
+    }
+    return nullptr;
+}
+
+}  // namespace mpol::cli

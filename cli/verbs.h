@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of verbs: parsing, help, completion and the manual page's synopsis all read it.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "cli/arguments.h"
+#include "cli/error.h"
+#include "cli/values.h"
+
+namespace mpol::cli {
+
+enum class Operand { kTarget, kPolicy, kShell, kCommand };
+
+struct OperandInfo {
+    Operand kind;
+    std::string_view name;
+    bool required;
+};
+
+struct OptionInfo {
+    std::string_view name;     // with its dashes
+    std::string_view metavar;  // empty: a flag
+    std::string_view summary;
+    std::variant<bool Arguments::*, int Arguments::*> to;
+};
+
+struct Example {
+    std::string_view command;
+    std::string_view meaning;
+};
+
+struct Verb {
+    std::string_view name;
+    std::string_view synopsis;
+    std::string_view summary;
+    std::string_view description;
+    std::span<const OperandInfo> operands;
+    std::span<const OptionInfo> options;
+    std::span<const Example> examples;
+    Result<Answer> (*run)(const Arguments&);
+    bool launches = false;  // runs another program, so its own failures are 125 to 127
+};
+
+[[nodiscard]] std::span<const Verb> verbs();
+[[nodiscard]] std::span<const OptionInfo> common_options();
+// nullptr: no such verb.
+[[nodiscard]] const Verb* find_verb(std::string_view name);
+
+// verb nullptr: of mpol as a whole.
+[[nodiscard]] std::string help(const Verb* verb);
+[[nodiscard]] std::string bash_completion();
+[[nodiscard]] std::string man_synopsis();
+
+// One translation unit each.
+[[nodiscard]] Result<Answer> launch(const Arguments& arguments);
+[[nodiscard]] Result<Answer> list(const Arguments& arguments);
+[[nodiscard]] Result<Answer> get(const Arguments& arguments);
+[[nodiscard]] Result<Answer> set(const Arguments& arguments);
+[[nodiscard]] Result<Answer> unset(const Arguments& arguments);
+[[nodiscard]] Result<Answer> explain_policy(const Arguments& arguments);
+[[nodiscard]] Result<Answer> completion(const Arguments& arguments);
+
+}  // namespace mpol::cli

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/words.h"
+
+#include <fmt/format.h>
+#include <pwd.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "policy/text.h"
+
+namespace mpol::cli {
+namespace {
+
+// As many thread ids as fit on a line.
+constexpr size_t kIdsShownMax = 8;
+constexpr uint64_t kNsPerSecond = 1'000'000'000;
+
+bool broken_down(uint64_t realtime_ns, bool utc, std::tm& ret_time) {
+    const auto seconds = static_cast<std::time_t>(realtime_ns / kNsPerSecond);
+    if (realtime_ns == 0) return false;
+    return (utc ? ::gmtime_r(&seconds, &ret_time) : ::localtime_r(&seconds, &ret_time)) != nullptr;
+}
+
+std::string formatted(const char* format, const std::tm& time) {
+    char buf[64];
+    return std::string(buf, std::strftime(buf, sizeof(buf), format, &time));
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+    std::string shown;
+    for (const char c : text) {
+        if (c == '\\') {
+            shown += "\\\\";
+        } else if (c >= ' ' && c <= '~') {
+            shown += c;
+        } else {
+            shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        }
+    }
+    return shown;
+}
+
+std::string in_quotes(std::string_view text) {
+    return "'" + printable(text) + "'";
+}
+
+std::string user_name(uint32_t uid) {
+    const passwd* const entry = ::getpwuid(uid);
+    return entry != nullptr ? printable(entry->pw_name) : std::string{};
+}
+
+std::string local_time(uint64_t realtime_ns) {
+    std::tm time{};
+    if (!broken_down(realtime_ns, false, time)) return "an unknown time";
+    return fmt::format("{}.{:03} {}", formatted("%Y-%m-%d %H:%M:%S", time),
+                       realtime_ns % kNsPerSecond / 1'000'000, formatted("%z", time));
+}
+
+std::string utc_time(uint64_t realtime_ns) {
+    std::tm time{};
+    if (!broken_down(realtime_ns, true, time)) return {};
+    return fmt::format("{}.{:09}Z", formatted("%Y-%m-%dT%H:%M:%S", time),
+                       realtime_ns % kNsPerSecond);
+}
+
+std::string setter(const control::Origin& origin) {
+    const std::string when = local_time(origin.time_ns);
+    switch (origin.kind) {
+        case MPOL_CTL_ORIGIN_PROGRAM:
+            return "the program itself, at " + when;
+        case MPOL_CTL_ORIGIN_LAUNCHER:
+            return "the launcher (mpol run), at " + when;
+        case MPOL_CTL_ORIGIN_INHERITED:
+            return "whoever started it (inherited), at " + when;
+        case MPOL_CTL_ORIGIN_OUTSIDE: {
+            const std::string name = user_name(origin.uid);
+            return fmt::format("user {} (uid {}), pid {}, at {}", name.empty() ? "unknown" : name,
+                               origin.uid, origin.pid, when);
+        }
+        case MPOL_CTL_ORIGIN_NONE:
+            break;
+    }
+    return "unknown, at " + when;
+}
+
+std::string_view origin_name(mpol_ctl_origin kind) {
+    switch (kind) {
+        case MPOL_CTL_ORIGIN_PROGRAM:
+            return "program";
+        case MPOL_CTL_ORIGIN_LAUNCHER:
+            return "launcher";
+        case MPOL_CTL_ORIGIN_OUTSIDE:
+            return "outside";
+        case MPOL_CTL_ORIGIN_INHERITED:
+            return "inherited";
+        case MPOL_CTL_ORIGIN_NONE:
+            break;
+    }
+    return "unknown";
+}
+
+std::string nodes_words(const NodeMask& nodes) {
+    return nodes.empty() ? "-" : nodes_text(nodes);
+}
+
+std::string bytes_words(uint64_t bytes) {
+    constexpr std::string_view kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    auto value = static_cast<double>(bytes);
+    size_t unit = 0;
+    for (; value >= 1024; ++unit) value /= 1024;
+    return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string ids_words(const std::vector<pid_t>& ids) {
+    const size_t shown = std::min(ids.size(), kIdsShownMax);
+    std::string text = fmt::format("{}", fmt::join(ids.begin(), ids.begin() + shown, ", "));
+    if (shown < ids.size()) text += fmt::format(" and {} more", ids.size() - shown);
+    return text;
+}
+
+std::string count_words(uint64_t count, std::string_view noun) {
+    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+}  // namespace mpol::cli
