@@ -42,6 +42,11 @@ Result<std::vector<int>> segment_descriptors(pid_t pid, int proc_fd) {
     while (const dirent* entry = ::readdir(dir)) {
         char link[PATH_MAX];
         const ssize_t size = ::readlinkat(dir_fd, entry->d_name, link, sizeof(link));
+        // The directory opens for the same user, its links only for one who may trace the process.
+        if (size < 0 && (errno == EACCES || errno == EPERM)) {
+            ::closedir(dir);
+            return tl::unexpected(not_permitted(pid));
+        }
         if (size < 0 || !std::string_view(link, static_cast<size_t>(size)).starts_with(kLinkName)) {
             continue;
         }
@@ -183,6 +188,7 @@ Target& Target::operator=(Target&& other) noexcept {
     std::swap(proc_fd_, other.proc_fd_);
     std::swap(fd_, other.fd_);
     std::swap(segment_, other.segment_);
+    std::swap(writer_, other.writer_);
     return *this;
 }
 

@@ -138,6 +138,10 @@ class Target {
 
     // --- Writing: one exclusive lock, held for microseconds. Access::kWrite only.
 
+    // The process that is recorded as the writer of what follows; without it, the calling one. For a
+    // server that writes for others; the uid is the calling thread's effective one.
+    void set_writer(pid_t writer) { writer_ = writer; }
+
     // nullopt: unset. Returns the generation published. Failure: ESRCH the thread has gone, EBUSY
     // another writer holds the lock for longer than timeout_ms.
     [[nodiscard]] Result<uint64_t> publish_process(const std::optional<Policy>& policy,
@@ -170,6 +174,7 @@ class Target {
     int proc_fd_ = -1;  // /proc/PID: goes stale with the process, so a reused pid is never met
     int fd_ = -1;
     mpol_ctl* segment_ = nullptr;
+    pid_t writer_ = 0;  // 0: the calling process
 };
 
 // Pids under /proc whose segment the caller can open for reading, ascending.

@@ -24,17 +24,18 @@ constexpr int64_t kAliveCheckNs = 100'000'000;
 constexpr uint64_t kAbandonedNs = 600'000'000'000;
 
 // The policy words of an unset: nothing but who and when.
-PolicyWords words_of(const std::optional<Policy>& policy) {
-    const Origin origin{MPOL_CTL_ORIGIN_OUTSIDE, ::geteuid(), static_cast<uint32_t>(::getpid()),
+PolicyWords words_of(const std::optional<Policy>& policy, pid_t writer) {
+    const pid_t pid = writer != 0 ? writer : ::getpid();
+    const Origin origin{MPOL_CTL_ORIGIN_OUTSIDE, ::geteuid(), static_cast<uint32_t>(pid),
                         sys::realtime_ns()};
     return encode(policy.value_or(Policy{}), origin);
 }
 
 // Writes one latch; the caller holds the writers' lock and has settled the spare's last owner.
 bool publish_one(mpol_ctl& segment, uint64_t owner, const SharedLatch& latch, uint64_t seen,
-                 const std::optional<Policy>& policy) {
+                 const std::optional<Policy>& policy, pid_t writer) {
     store(segment.header.spare_owner, owner);
-    const PolicyWords words = words_of(policy);
+    const PolicyWords words = words_of(policy, writer);
     return latch_publish(latch, seen, policy ? kHasPolicy : 0, words.words);
 }
 
@@ -75,7 +76,7 @@ Result<uint64_t> Target::publish_process(const std::optional<Policy>& policy, in
     return locked(timeout_ms, [&]() -> Result<uint64_t> {
         const SharedLatch latch = process_latch(*segment_);
         // Only writers change this word, and the lock is ours: it can't fail on an honest segment.
-        if (!publish_one(*segment_, 0, latch, SharedMemory::load(*latch.word), policy)) {
+        if (!publish_one(*segment_, 0, latch, SharedMemory::load(*latch.word), policy, writer_)) {
             return tl::unexpected(fail(EPROTO, fmt::format("the control segment of process {} "
                                                            "changed under the lock", pid_)));
         }
@@ -88,7 +89,8 @@ Result<uint64_t> Target::publish_thread(unsigned slot, const std::optional<Polic
     return locked(timeout_ms, [&]() -> Result<uint64_t> {
         const SharedLatch latch = slot_latch(*segment_, slot);
         const uint64_t seen = SharedMemory::load(*latch.word);
-        if ((seen & kState) != kLive || !publish_one(*segment_, 1 + slot, latch, seen, policy)) {
+        if ((seen & kState) != kLive ||
+            !publish_one(*segment_, 1 + slot, latch, seen, policy, writer_)) {
             return tl::unexpected(
                 fail(ESRCH, fmt::format("the thread in slot {} of process {} has exited", slot,
                                         pid_)));
@@ -105,10 +107,10 @@ Result<uint64_t> Target::publish_everywhere(const std::optional<Policy>& policy,
             const uint64_t seen = SharedMemory::load(*latch.word);
             if ((seen & kState) != kLive || (seen & kHasPolicy) == 0) continue;
             // A thread that exits meanwhile needs no unset.
-            (void)publish_one(*segment_, 1 + slot, latch, seen, std::nullopt);
+            (void)publish_one(*segment_, 1 + slot, latch, seen, std::nullopt, writer_);
         }
         const SharedLatch latch = process_latch(*segment_);
-        if (!publish_one(*segment_, 0, latch, SharedMemory::load(*latch.word), policy)) {
+        if (!publish_one(*segment_, 0, latch, SharedMemory::load(*latch.word), policy, writer_)) {
             return tl::unexpected(fail(EPROTO, fmt::format("the control segment of process {} "
                                                            "changed under the lock", pid_)));
         }
