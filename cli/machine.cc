@@ -1,28 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/machine.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
 #include <cerrno>
 
 #include "cli/words.h"
-#include "control/proc.h"
 #include "policy/contextualise.h"
 #include "policy/modes.h"
 #include "policy/text.h"
 #include "sys/sys.h"
+#include "task/machine.h"
 
 namespace mpol::cli {
 namespace {
-
-NodeMask node_list(const char* name) {
-    const auto text =
-        control::read_small_file(AT_FDCWD, std::string("/sys/devices/system/node/") + name);
-    const auto nodes = text ? parse_kernel_list(*text, kMaxNodes) : NodesResult(NodeMask{});
-    return nodes && !nodes->empty() ? *nodes : NodeMask::of(0);
-}
 
 // A mask that any task may set the mode with; relative to its cpuset, node 0 always exists.
 NodeMask probe_nodes(const Policy& policy) {
@@ -59,8 +51,8 @@ std::string flag_names(uint16_t flags) {
 
 Machine read_machine() {
     Machine machine;
-    machine.has_memory = node_list("has_memory");
-    machine.online = node_list("online");
+    machine.has_memory = task::node_list("has_memory");
+    machine.online = task::node_list("online");
     utsname names{};
     if (::uname(&names) == 0) machine.release = printable(names.release);
     return machine;

@@ -3,6 +3,7 @@
 // is published unless everything was checked.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "cli/machine.h"
@@ -16,6 +17,10 @@ namespace mpol::cli {
 namespace {
 
 using control::Target;
+
+// How long threads have to take a rewrite over before they are named: several times a scheduling
+// period of a busy machine, and too short to be felt.
+constexpr int kCatchUpMs = 100;
 
 // Fills in what the policy means for the target, or says why it means nothing.
 Result<void> check(const Arguments& arguments, Change& change) {
@@ -36,7 +41,7 @@ Result<void> check(const Arguments& arguments, Change& change) {
     return {};
 }
 
-control::Result<uint64_t> publish(Target& target, std::optional<unsigned> slot,
+control::Result<uint64_t> publish(Target& target, std::optional<control::ThreadSlot> slot,
                                   const Change& change, int timeout_ms) {
     if (slot) return target.publish_thread(*slot, change.policy, timeout_ms);
     return change.everywhere ? target.publish_everywhere(change.policy, timeout_ms)
@@ -87,7 +92,7 @@ Result<void> settle_process(const Target& target, Change& change) {
     return {};
 }
 
-Result<void> settle_thread(const Target& target, unsigned slot, Change& change) {
+Result<void> settle_thread(const Target& target, control::ThreadSlot slot, Change& change) {
     const auto thread = target.thread(slot);
     if (!thread || target.outer_tid(thread->tid) != *change.tid) return exited(change);
     change.superseded = thread->asked.readable && thread->asked.generation > change.generation;
@@ -98,7 +103,7 @@ Result<void> settle_thread(const Target& target, unsigned slot, Change& change) 
     return {};
 }
 
-Result<Answer> publish_and_wait(Target& target, std::optional<unsigned> slot, Change change) {
+Result<Answer> publish_and_wait(Target& target, std::optional<control::ThreadSlot> slot, Change change) {
     const uint64_t begin = sys::monotonic_ns();
     // Writers hold the lock for microseconds: one that is stuck should make nobody wait longer.
     const auto generation = publish(target, slot, change, kTimeoutMsDefault);
@@ -108,6 +113,10 @@ Result<Answer> publish_and_wait(Target& target, std::optional<unsigned> slot, Ch
     change.applied = slot ? target.wait_thread(*slot, change.generation, change.timeout_ms)
                           : target.wait_process(change.generation, change.timeout_ms);
     change.latency_ns = sys::monotonic_ns() - begin;
+    // Threads that run make an allocator call within a moment; those that don't are named.
+    if (change.applied && !slot) {
+        (void)target.wait_all_threads(change.generation, std::min(kCatchUpMs, change.timeout_ms));
+    }
     const Result<void> settled =
         slot ? settle_thread(target, *slot, change) : settle_process(target, change);
     if (!settled) return tl::unexpected(settled.error());
@@ -130,7 +139,7 @@ Result<Answer> change_policy(const Arguments& arguments, bool to_nothing) {
     change.timeout_ms = arguments.timeout_ms;
     auto target = Target::attach(name->pid, control::Access::kWrite);
     if (!target) return failed(target.error());
-    std::optional<unsigned> slot;
+    std::optional<control::ThreadSlot> slot;
     if (name->tid) {
         const auto found = target->slot_of(*name->tid);
         if (!found) return failed(found.error());

@@ -24,6 +24,9 @@ namespace {
 
 constexpr int kSealsNeeded = F_SEAL_SHRINK | F_SEAL_GROW;
 constexpr std::string_view kLinkName = "/memfd:" MPOL_CTL_NAME;
+// Of a process whose main thread has left: "." and "..", the main thread, and a few that may be
+// leaving just now.
+constexpr unsigned kThreadsTried = 8;
 
 Failure not_permitted(pid_t pid) {
     return fail(EPERM, fmt::format("not permitted to open the control segment of process {}", pid),
@@ -57,6 +60,30 @@ Result<std::vector<int>> segment_descriptors(pid_t pid, int proc_fd) {
     ::closedir(dir);
     // The segment lies high; a program may hold others' segments below.
     std::sort(found.rbegin(), found.rend());
+    return found;
+}
+
+// The same under the process's threads: once its main thread has left, the process's own fd
+// directory is empty.
+std::vector<std::string> segment_paths_of_threads(pid_t pid, int proc_fd) {
+    std::vector<std::string> found;
+    const int dir_fd = ::openat(proc_fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR* const dir = dir_fd < 0 ? nullptr : ::fdopendir(dir_fd);
+    if (dir == nullptr) return found;
+    for (unsigned tried = 0; tried < kThreadsTried && found.empty(); ++tried) {
+        const dirent* const entry = ::readdir(dir);
+        if (entry == nullptr) break;
+        if (entry->d_name[0] == '.') continue;
+        const int task_fd = ::openat(dir_fd, entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (task_fd < 0) continue;
+        const auto descriptors = segment_descriptors(pid, task_fd);
+        ::close(task_fd);
+        if (!descriptors) continue;
+        for (const int fd : *descriptors) {
+            found.push_back(fmt::format("task/{}/fd/{}", entry->d_name, fd));
+        }
+    }
+    ::closedir(dir);
     return found;
 }
 
@@ -154,6 +181,7 @@ Result<Target> Target::attach(pid_t pid, Access access) {
     if (!descriptors) return tl::unexpected(descriptors.error());
     std::vector<std::string> paths;
     for (const int fd : *descriptors) paths.push_back(fmt::format("fd/{}", fd));
+    if (paths.empty()) paths = segment_paths_of_threads(pid, target.proc_fd_);
     if (paths.empty()) paths = segment_mappings(target.proc_fd_);
     Failure failure =
         fail(ENODEV, fmt::format("process {} does not run under mpol's allocator", pid),

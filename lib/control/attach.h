@@ -69,6 +69,16 @@ struct ThreadState {
     uint32_t scope = 0;         // 0: allocates from the process's regions
 };
 
+// A slot as it is looked up for a thread. Slots pass from thread to thread: a publication goes only
+// to the one that was meant. Without a thread: to whoever has the slot.
+struct ThreadSlot {
+    unsigned slot = 0;
+    pid_t tid = 0;  // in the target's own pid namespace; 0: any
+
+    ThreadSlot(unsigned slot_in, pid_t tid_in = 0) : slot(slot_in), tid(tid_in) {}
+    operator unsigned() const { return slot; }
+};
+
 struct RegionState {
     uint64_t start = 0;
     uint64_t size = 0;
@@ -132,7 +142,7 @@ class Target {
     // --- Threads, by the id that the caller's pid namespace knows.
 
     // ESRCH: the process has no such thread. ENODEV: it has, but the thread has no slot.
-    [[nodiscard]] Result<unsigned> slot_of(pid_t tid) const;
+    [[nodiscard]] Result<ThreadSlot> slot_of(pid_t tid) const;
     // The caller's name for a thread of the target; the target's own when they are the same.
     [[nodiscard]] pid_t outer_tid(pid_t target_tid) const;
 
@@ -146,7 +156,7 @@ class Target {
     // another writer holds the lock for longer than timeout_ms.
     [[nodiscard]] Result<uint64_t> publish_process(const std::optional<Policy>& policy,
                                                    int timeout_ms);
-    [[nodiscard]] Result<uint64_t> publish_thread(unsigned slot,
+    [[nodiscard]] Result<uint64_t> publish_thread(ThreadSlot slot,
                                                   const std::optional<Policy>& policy,
                                                   int timeout_ms);
     // The process's policy, and no thread keeps its own.
@@ -160,7 +170,10 @@ class Target {
     // --- Waiting: sleeps on the target's acknowledgement. True when in force.
 
     [[nodiscard]] bool wait_process(uint64_t generation, int timeout_ms) const;
-    [[nodiscard]] bool wait_thread(unsigned slot, uint64_t generation, int timeout_ms) const;
+    [[nodiscard]] bool wait_thread(ThreadSlot slot, uint64_t generation, int timeout_ms) const;
+    // True when every thread without a policy of its own has the process's as its kernel task policy;
+    // one that is blocked or computes does not.
+    [[nodiscard]] bool wait_all_threads(uint64_t generation, int timeout_ms) const;
 
   private:
     Target() = default;

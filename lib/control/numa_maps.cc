@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -24,11 +25,12 @@ bool take_number(std::string_view& text, Number& ret_number, int base = 10) {
 
 // Where the policy ends: a blank that is not part of a mode's name.
 size_t policy_length(std::string_view text) {
-    size_t skip = 0;
-    for (const std::string_view name : {"prefer (many)", "weighted interleave"}) {
-        if (text.starts_with(name)) skip = name.size();
+    size_t name = 0;
+    for (const ModeInfo& mode : kModes) {
+        const std::string_view candidate = mode.kernel_name;
+        if (text.starts_with(candidate)) name = std::max(name, candidate.size());
     }
-    return std::min(text.find(' ', skip), text.size());
+    return std::min(text.find(' ', name), text.size());
 }
 
 void take_field(std::string_view field, NumaMapsLine& line) {
@@ -37,8 +39,8 @@ void take_field(std::string_view field, NumaMapsLine& line) {
     uint64_t number = 0;
     constexpr std::string_view kPageSize = "kernelpagesize_kB=";
     if (field.starts_with('N') && (rest.remove_prefix(1), take_number(rest, node)) &&
-        rest.starts_with('=') && (rest.remove_prefix(1), take_number(rest, number))) {
-        line.pages[node] = number;
+        rest.starts_with('=') && (rest.remove_prefix(1), take_number(rest, number)) && node < kMaxNodes) {
+        line.pages[node] += number;
     } else if (field.starts_with(kPageSize)) {
         rest = field.substr(kPageSize.size());
         if (take_number(rest, number)) line.page_bytes = number * 1024;

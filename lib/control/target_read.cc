@@ -54,17 +54,22 @@ ProcessState Target::process() const {
 
 std::optional<ThreadState> Target::thread(unsigned slot) const {
     const mpol_ctl_slot& row = segment_->slots[slot];
-    const uint64_t before = load(row.word);
-    if ((before & kState) != kLive) return std::nullopt;
     ThreadState state;
     state.slot = slot;
-    state.tid = static_cast<pid_t>(load(row.tid));
-    state.asked = read_published(slot_latch(*segment_, slot));
-    state.applied = load(row.applied);
-    state.task_applied = load(row.task_applied);
-    state.process_seen = load(row.process_seen);
-    state.applied_errno = static_cast<int>(load(row.applied_errno) & INT_MAX);
-    state.scope = load(row.scope);
+    for (unsigned attempt = 0; attempt < kLatchTries; ++attempt) {
+        const uint64_t before = load(row.word);
+        if ((before & kState) != kLive) return std::nullopt;
+        state.tid = static_cast<pid_t>(load(row.tid));
+        state.asked = read_published(slot_latch(*segment_, slot));
+        state.applied = load(row.applied);
+        state.task_applied = load(row.task_applied);
+        state.process_seen = load(row.process_seen);
+        state.applied_errno = static_cast<int>(load(row.applied_errno) & INT_MAX);
+        state.scope = load(row.scope);
+        // All of one thread: the generation changes whenever the slot passes to another.
+        if (generation(load(row.word)) == generation(before)) return state;
+    }
+    state.asked.readable = false;
     return state;
 }
 
@@ -114,7 +119,7 @@ uint64_t Target::counter(mpol_ctl_counter which) const {
     return load(segment_->header.counters[which]);
 }
 
-Result<unsigned> Target::slot_of(pid_t tid) const {
+Result<ThreadSlot> Target::slot_of(pid_t tid) const {
     const std::optional<pid_t> inner = inner_tid(proc_fd_, tid);
     if (!inner) {
         return tl::unexpected(
@@ -122,7 +127,7 @@ Result<unsigned> Target::slot_of(pid_t tid) const {
                  fmt::format("mpol get {} lists its threads", pid_)));
     }
     for (const ThreadState& state : threads()) {
-        if (state.tid == *inner) return state.slot;
+        if (state.tid == *inner) return ThreadSlot(state.slot, state.tid);
     }
     return tl::unexpected(
         fail(ENODEV, fmt::format("thread {} of process {} has no slot in the segment", tid, pid_),

@@ -31,6 +31,10 @@ PolicyWords words_of(const std::optional<Policy>& policy, pid_t writer) {
     return encode(policy.value_or(Policy{}), origin);
 }
 
+bool is_of(const mpol_ctl_slot& row, ThreadSlot slot) {
+    return slot.tid == 0 || static_cast<pid_t>(load(row.tid)) == slot.tid;
+}
+
 // Writes one latch; the caller holds the writers' lock and has settled the spare's last owner.
 bool publish_one(mpol_ctl& segment, uint64_t owner, const SharedLatch& latch, uint64_t seen,
                  const std::optional<Policy>& policy, pid_t writer) {
@@ -84,15 +88,16 @@ Result<uint64_t> Target::publish_process(const std::optional<Policy>& policy, in
     });
 }
 
-Result<uint64_t> Target::publish_thread(unsigned slot, const std::optional<Policy>& policy,
+Result<uint64_t> Target::publish_thread(ThreadSlot slot, const std::optional<Policy>& policy,
                                         int timeout_ms) {
     return locked(timeout_ms, [&]() -> Result<uint64_t> {
         const SharedLatch latch = slot_latch(*segment_, slot);
         const uint64_t seen = SharedMemory::load(*latch.word);
-        if ((seen & kState) != kLive ||
-            !publish_one(*segment_, 1 + slot, latch, seen, policy, writer_)) {
+        // The tid is of the life that seen is of: in another, the publication fails.
+        if ((seen & kState) != kLive || !is_of(segment_->slots[slot.slot], slot) ||
+            !publish_one(*segment_, 1 + slot.slot, latch, seen, policy, writer_)) {
             return tl::unexpected(
-                fail(ESRCH, fmt::format("the thread in slot {} of process {} has exited", slot,
+                fail(ESRCH, fmt::format("the thread in slot {} of process {} has exited", slot.slot,
                                         pid_)));
         }
         return generation(next_generation(seen));
@@ -193,8 +198,23 @@ bool Target::wait_process(uint64_t wanted, int timeout_ms) const {
     return wait(timeout_ms, [&] { return load(segment_->header.process_applied) >= wanted; });
 }
 
-bool Target::wait_thread(unsigned slot, uint64_t wanted, int timeout_ms) const {
-    return wait(timeout_ms, [&] { return load(segment_->slots[slot].applied) >= wanted; });
+bool Target::wait_all_threads(uint64_t wanted, int timeout_ms) const {
+    return wait(timeout_ms, [&] {
+        const auto all = threads();
+        return std::all_of(all.begin(), all.end(), [&](const ThreadState& thread) {
+            return thread.asked.set || thread.process_seen >= wanted;
+        });
+    });
+}
+
+bool Target::wait_thread(ThreadSlot slot, uint64_t wanted, int timeout_ms) const {
+    const mpol_ctl_slot& row = segment_->slots[slot.slot];
+    bool gone = false;
+    const bool done = wait(timeout_ms, [&] {
+        gone = !is_of(row, slot) || (load(row.word) & kState) != kLive;
+        return gone || load(row.applied) >= wanted;
+    });
+    return done && !gone;
 }
 
 }  // namespace mpol::control

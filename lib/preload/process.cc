@@ -98,7 +98,10 @@ void slow_path() {
     if (!known) adopt_thread();
     // A thread that was up to date before: somebody has published something, or the heap has grown.
     if (known && !task.exited) start_helper();
-    heap::sync_task(!helper_runs());
+    const bool helped = helper_runs();
+    // The writer may have died between ringing and waking.
+    if (known && helped) sys::futex_wake(&local.header.epoch, 1);
+    heap::sync_task(!helped);
     task.in_slow_path = false;
 }
 

@@ -62,24 +62,38 @@ NodeMask contextualised(const Policy& policy, pid_t pid) {
     return effective;
 }
 
-NodeMask effective_of_process(const control::ProcessState& process, pid_t pid) {
-    const bool current = process.effective && process.applied == process.asked.generation;
-    return current ? *process.effective : contextualised(process.asked.policy, pid);
+// The target has told of a change of its cpuset, or (a process without a helper) not yet noticed one.
+bool may_have_rebound(const Target& target, pid_t pid) {
+    return target.counter(MPOL_CTL_REBINDS) != 0 ||
+           target.process().allowed != control::mems_allowed(pid);
 }
 
 // Rebinding forgets (mm/mempolicy.c mpol_rebind_nodemask): once the cpuset has changed, only the
-// kernel knows the nodes of a thread's policy.
-NodeMask effective_of_thread(const Target& target, const control::ThreadState& thread,
-                             const TaskName& task) {
-    const Policy& policy = thread.asked.policy;
-    const bool rebound = follows_allowed_nodes(policy.mode) &&
-                         target.counter(MPOL_CTL_REBINDS) != 0 &&
-                         thread.task_applied == thread.asked.generation;
-    if (rebound) {
+// kernel knows the nodes of a policy that the task has.
+NodeMask rebound(const Policy& policy, const TaskName& task) {
+    if (follows_allowed_nodes(policy.mode)) {
         const auto own = control::kernel_task_policy(task.pid, task.tid);
         if (own && own->mode == policy.mode) return own->nodes;
     }
     return contextualised(policy, task.pid);
+}
+
+NodeMask effective_of_thread(const Target& target, const control::ThreadState& thread,
+                             const TaskName& task) {
+    const Policy& policy = thread.asked.policy;
+    const bool acted = thread.task_applied == thread.asked.generation;
+    return acted && may_have_rebound(target, task.pid) ? rebound(policy, task)
+                                                       : contextualised(policy, task.pid);
+}
+
+// acted: the task's own kernel policy is the process's.
+NodeMask effective_of_process(const control::ProcessState& process, bool acted,
+                              const TaskName& task) {
+    const bool in_force = process.effective && process.applied == process.asked.generation;
+    const bool current = process.allowed == control::mems_allowed(task.pid);
+    if (in_force && current) return *process.effective;
+    return in_force && acted ? rebound(process.asked.policy, task)
+                             : contextualised(process.asked.policy, task.pid);
 }
 
 }  // namespace
@@ -135,12 +149,15 @@ int get_policy(const TaskName& task, Reported& ret_policy) {
     if (!target) return -target.error().err;
     const auto slot = target->slot_of(task.tid);
     if (!slot && slot.error().err == ESRCH) return -ESRCH;
-    if (const auto thread = slot ? target->thread(*slot) : std::nullopt; thread && thread->asked.set) {
+    const auto thread = slot ? target->thread(*slot) : std::nullopt;
+    if (thread && thread->asked.set) {
         ret_policy = report(thread->asked.policy, effective_of_thread(*target, *thread, task));
         return 0;
     }
-    if (const control::ProcessState process = target->process(); process.asked.set) {
-        ret_policy = report(process.asked.policy, effective_of_process(process, task.pid));
+    const control::ProcessState process = target->process();
+    if (process.asked.set) {
+        const bool acted = thread && thread->process_seen == process.asked.generation;
+        ret_policy = report(process.asked.policy, effective_of_process(process, acted, task));
         return 0;
     }
     // Nothing was set from outside: the program's own, of which the kernel shows the effective nodes.

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// How long a rewrite keeps a thread from its next allocation. A thread allocates and releases in a
+// loop and notes its longest step; every other round its process's policy is rewritten meanwhile.
+// In the quiet rounds the writer does the very same to a bystander, so that both rounds see a
+// machine that is equally busy.
+#include <benchmark/benchmark.h>
+#include <sys/select.h>
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "child.h"
+
+namespace mpol::bench {
+namespace {
+
+constexpr int kRounds = 50;  // of each kind
+constexpr int kRewritesPerRound = 20;
+constexpr long kRewriteEveryNs = 1'000'000;
+
+constexpr size_t kReservedBlocks = 16;  // of 1 GiB, never touched: what a rewrite has to bind
+constexpr size_t kLive = 4'096;
+constexpr unsigned kMagnitudes = 12;  // 16 B to 64 KiB, log-uniform
+
+uint64_t now_ns(clockid_t clock) {
+    timespec now{};
+    ::clock_gettime(clock, &now);
+    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+// The longest steps of a round: by the clock on the wall, and by the thread's own processor time,
+// which leaves out when it was waiting or did not get a processor.
+struct Pauses {
+    uint64_t wall_ns;
+    uint64_t processor_ns;
+};
+
+// --- The allocating process: 'b' begins a round, the next command ends it.
+
+bool command_waits() {
+    fd_set in;
+    FD_ZERO(&in);
+    FD_SET(STDIN_FILENO, &in);
+    timeval none{};
+    return ::select(STDIN_FILENO + 1, &in, nullptr, nullptr, &none) > 0;
+}
+
+struct Heap {
+    std::vector<void*> live = std::vector<void*>(kLive);
+    std::minstd_rand random{1};
+
+    Heap() {
+        for (size_t i = 0; i < kReservedBlocks; ++i) {
+            void* block = std::malloc(size_t{1} << 30);
+            benchmark::DoNotOptimize(block);
+        }
+        for (size_t i = 0; i < 20 * kLive; ++i) step();
+    }
+    void step() {
+        void*& place = live[random() % kLive];
+        std::free(place);
+        const size_t size = size_t{16} << (random() % kMagnitudes);
+        place = std::malloc(size);
+        if (place == nullptr) ::_exit(1);
+        *static_cast<volatile char*>(place) = 1;
+    }
+};
+
+Pauses run_round(Heap& heap) {
+    // Looking for a command is a system call of its own and outside of the steps.
+    constexpr int kStepsBetweenLooks = 1'000;
+    Pauses pauses{};
+    do {
+        for (int i = 0; i < kStepsBetweenLooks; ++i) {
+            const uint64_t wall = now_ns(CLOCK_MONOTONIC);
+            const uint64_t processor = now_ns(CLOCK_THREAD_CPUTIME_ID);
+            heap.step();
+            pauses.processor_ns =
+                std::max(pauses.processor_ns, now_ns(CLOCK_THREAD_CPUTIME_ID) - processor);
+            pauses.wall_ns = std::max(pauses.wall_ns, now_ns(CLOCK_MONOTONIC) - wall);
+        }
+    } while (!command_waits());
+    return pauses;
+}
+
+int allocate_until_end() {
+    Heap heap;
+    say('r');
+    while (await_command() == 'b') {
+        const Pauses pauses = run_round(heap);
+        await_command();
+        say(pauses);
+    }
+    return 0;
+}
+
+// --- The writer
+
+Pauses round_while(Child& allocator, control::Target& rewritten) {
+    allocator.tell('b');
+    for (int i = 0; i < kRewritesPerRound; ++i) {
+        const Mode mode = i % 2 == 0 ? Mode::kBind : Mode::kInterleave;
+        if (!rewritten.publish_process(policy_on_node_0(mode), 1000)) fail("can't publish");
+        sleep_ns(kRewriteEveryNs);
+    }
+    allocator.tell('e');
+    Pauses pauses{};
+    if (!allocator.hear(pauses)) fail("the allocating process has gone");
+    return pauses;
+}
+
+using Clock = uint64_t Pauses::*;
+
+double quantile_us(const std::vector<Pauses>& rounds, Clock clock, double quantile) {
+    std::vector<uint64_t> longest_ns;
+    for (const Pauses& round : rounds) longest_ns.push_back(round.*clock);
+    std::sort(longest_ns.begin(), longest_ns.end());
+    const auto last = static_cast<double>(longest_ns.size() - 1);
+    return static_cast<double>(longest_ns[static_cast<size_t>(quantile * last)]) / 1000;
+}
+
+void report(benchmark::State& state, const std::string& name, double without, double with) {
+    state.counters[name + "_us_without"] = without;
+    state.counters[name + "_us_with"] = with;
+    state.counters[name + "_ratio"] = with / without;
+}
+
+void longest_pause(benchmark::State& state) {
+    Child allocator("--allocate");
+    Child bystander("--allocate");
+    control::Target rewritten = allocator.attach();
+    control::Target decoy = bystander.attach();
+    std::vector<Pauses> quiet;
+    std::vector<Pauses> busy;
+    round_while(allocator, rewritten);  // The first policy starts the helper thread.
+    const uint64_t before = rewritten.counter(MPOL_CTL_APPLIED);
+    for (auto _ : state) {
+        quiet.push_back(round_while(allocator, decoy));
+        busy.push_back(round_while(allocator, rewritten));
+    }
+    state.counters["rewrites"] = kRewritesPerRound * kRounds;
+    state.counters["applied"] = static_cast<double>(rewritten.counter(MPOL_CTL_APPLIED) - before);
+    for (const auto& [name, clock] :
+         {std::pair{"wall", &Pauses::wall_ns}, std::pair{"processor", &Pauses::processor_ns}}) {
+        for (const auto& [rank, quantile] :
+             {std::pair{"_median", 0.5}, std::pair{"_longest", 1.0}}) {
+            report(state, std::string(name) + rank, quantile_us(quiet, clock, quantile),
+                   quantile_us(busy, clock, quantile));
+        }
+    }
+}
+BENCHMARK(longest_pause)->Iterations(kRounds)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace mpol::bench
+
+int main(int argc, char** argv) {
+    if (argc == 2 && std::strcmp(argv[1], "--allocate") == 0) {
+        return mpol::bench::allocate_until_end();
+    }
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+    benchmark::RunSpecifiedBenchmarks();
+    return 0;
+}

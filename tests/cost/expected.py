@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may cost how much, and why that number. The tests of this folder count, compare with this
+table, and print both. Nothing here is a time: counts repeat, on any machine of the architecture.
+
+A bound is what the design allows, not what was measured last: a change that costs one instruction
+more on every malloc has to show up here, in review."""
+
+from typing import NamedTuple
+
+
+class Bound(NamedTuple):
+    limit: float
+    unit: str
+    reason: str
+
+
+_PAIR = ("one check of the epoch (load, compare with the thread's own copy, branch) in malloc, and "
+         "a jump each into jemalloc: 6; one to spare for another compiler")
+_OPERATORS = ("the check and the jumps of malloc, and a frame and a test for the new-handler "
+              "around jemalloc's malloc, which libjemalloc's operator has inlined: 10; two to spare")
+_SCOPES = ("once a thread has a policy of its own, every free looks its pointer's owner up (shift, "
+           "bounds, load, compare with the thread's scope): 14 more than the 6 without scopes")
+_SCOPED_OPERATORS = "the 14 of the owner's look-up, on top of what operators may cost"
+
+# Kind of loop: bound. Instructions for one pair, more than under Debian's libjemalloc.so.2.
+PAIR_ABOVE_JEMALLOC = {
+    "malloc": Bound(7, "instructions", _PAIR),
+    "malloc-batch": Bound(7, "instructions", _PAIR),
+    "calloc": Bound(7, "instructions", _PAIR),
+    "calloc-batch": Bound(7, "instructions", _PAIR),
+    "new": Bound(12, "instructions", _OPERATORS),
+    "new-batch": Bound(12, "instructions", _OPERATORS),
+    "sized": Bound(12, "instructions", _OPERATORS),
+    "sized-batch": Bound(12, "instructions", _OPERATORS),
+}
+
+# The same, in a process where a thread has its own policy; the freeing thread is the owner.
+OWNER_PAIR_ABOVE_JEMALLOC = {
+    "malloc": Bound(20, "instructions", _SCOPES),
+    "malloc-batch": Bound(20, "instructions", _SCOPES),
+    "calloc": Bound(20, "instructions", _SCOPES),
+    "calloc-batch": Bound(20, "instructions", _SCOPES),
+    "new": Bound(26, "instructions", _SCOPED_OPERATORS),
+    "new-batch": Bound(26, "instructions", _SCOPED_OPERATORS),
+    "sized": Bound(26, "instructions", _SCOPED_OPERATORS),
+    "sized-batch": Bound(26, "instructions", _SCOPED_OPERATORS),
+}
+
+START_ABOVE_JEMALLOC = Bound(
+    30, "system calls",
+    "/bin/true under the library: making, sealing, backing and mapping the segment (about 15), the "
+    "first region (about 6), what seccomp and the task policy are (2), limits and /proc (5)")
+
+MIXED_MAPPINGS_ABOVE_NO_POLICY = Bound(
+    64, "mappings",
+    "8 scopes with a policy each: a region is one mapping in use and one reserved, and a scope of "
+    "some GiB has a few regions; a mapping per extent would be hundreds to thousands")
+
+REWRITE_MBINDS_ABOVE_REGIONS = Bound(
+    1, "mbind calls per rewrite",
+    "a region is bound as a whole, once; one more where a region is made while the policy changes")
+
+SEGMENT_BYTES_ONE_THREAD = Bound(
+    64 << 10, "bytes resident",
+    "header, error rows, the first slots and the first regions: a page each, and room for more")
+
+SEGMENT_BYTES_EACH_THREAD = Bound(
+    256, "bytes resident",
+    "a slot, in pages of 16: nothing of a segment is resident before a thread needs it")
