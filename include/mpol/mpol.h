@@ -71,7 +71,8 @@ struct mpol_mbind_args {
 
 /* mbind(2) on any page-aligned range of the target's address space. size is sizeof(*args) as the
  * caller was compiled: smaller than this library's is EINVAL; larger is E2BIG unless the tail is
- * zero. Source: mbind(2); RFC patch 7. */
+ * zero. MPOL_MF_MOVE_ALL needs CAP_SYS_NICE of the caller and of the target, which makes the call on
+ * itself. Source: mbind(2); RFC patch 7. */
 MPOL_API int mpol_task_mbind(const struct mpol_mbind_args *args, size_t size);
 
 /* The same on the process that a pidfd (pidfd_open(2)) refers to, so that a reused pid can't be

@@ -70,7 +70,7 @@ int bind_range(void* start, size_t size, const Binding& binding) {
     int err = sys::mbind(start, size, policy.mode_word(),
                          policy.flags != 0 ? policy.nodes : binding.effective, 0);
     if (err == -EINVAL && policy.flags != 0) {
-        err = sys::mbind(start, size, static_cast<int>(policy.mode), binding.effective, 0);
+        err = sys::mbind(start, size, policy.mode_word(), binding.effective, 0);
     }
     if (err == 0 && policy.home_node != kNoNode) {
         err = sys::set_mempolicy_home_node(start, size, static_cast<unsigned>(policy.home_node), 0);
@@ -156,6 +156,20 @@ int bind_scope(ScopeId id, const Binding& binding) {
     return first_error;
 }
 
+namespace {
+
+// Since the binding was made the cpuset has moved, and nobody has acted on it: a forked child has no
+// helper.
+bool allowed_has_changed() {
+    NodeMask known;
+    NodeMask now;
+    uint64_t word = 0;
+    return sys::get_mems_allowed(now) == 0 &&
+           control::latch_read(control::allowed_latch(local), known.words, word) && now != known;
+}
+
+}  // namespace
+
 void bind_new_region(Region& region, unsigned row) {
     uint64_t seen = 0;
     uint64_t word = 0;
@@ -169,9 +183,9 @@ void bind_new_region(Region& region, unsigned row) {
         // Nothing was ever bound: leave the new mapping to the task policy without a system call.
         if (binding.set || bound) {
             const uintptr_t start = region.start.load(std::memory_order_relaxed);
-            // Refused: the cpuset has moved since the binding was made. The next allocator call, or
-            // the helper, finds that out.
-            if (bind_region(region, row, start, binding) == -EINVAL) {
+            const int err = bind_region(region, row, start, binding);
+            // The next allocator call, or the helper, binds all regions anew.
+            if (err == -EINVAL || (binding.set && allowed_has_changed())) {
                 control::add(local.header.epoch, uint32_t{1});
                 sys::futex_wake(&local.header.epoch, INT32_MAX);
             }

@@ -64,16 +64,19 @@ void restore_task_policy() {
     }
 }
 
-void set_task_policy(const Policy& policy) {
+// scope: whose memory follows the policy. What it is bound to has been rebound when the cpuset changed,
+// as the kernel would have done with this thread's policy, had it been set at once.
+void set_task_policy(const Policy& policy, ScopeId scope) {
     save_task_policy();
-    Binding binding;
-    int err = resolve(policy, allowed_now(), binding);
+    Binding binding = read_binding(scope);
+    int err = 0;
+    if (!binding.set || binding.policy != policy) err = resolve(policy, allowed_now(), binding);
     if (err == 0) {
         err = sys::set_mempolicy(policy.mode_word(),
                                  policy.flags != 0 ? policy.nodes : binding.effective);
     }
     if (err == -EINVAL && policy.flags != 0) {
-        err = sys::set_mempolicy(static_cast<int>(policy.mode), binding.effective);
+        err = sys::set_mempolicy(policy.mode_word(), binding.effective);
     }
     if (err != 0) {
         control::record_error(MPOL_CTL_ERROR_SET_MEMPOLICY, -err,
@@ -110,7 +113,7 @@ bool sync_own() {
         if (first) task.owned_scope = apply_first(task.slot);
         if (task.owned_scope != kProcessScope) enter_scope(task.owned_scope);
         if (first) store(row.applied, generation(word));
-        set_task_policy(policy);
+        set_task_policy(policy, task.owned_scope);
     } else {
         leave_for_process();
         task.process_generation = 0;  // Its kernel task policy is the process's again.
@@ -130,7 +133,7 @@ void sync_process() {
     if (!read_policy(control::process_latch(local), word, has, policy)) return;
     task.process_generation = generation(word);
     if (has) {
-        set_task_policy(policy);
+        set_task_policy(policy, kProcessScope);
     } else {
         restore_task_policy();
     }
@@ -201,14 +204,14 @@ void sync_task_policy() {
     if (!read_policy(control::slot_latch(local, slot), word, has, policy)) return;
     if (has) {
         if (load(row.task_applied) == generation(word)) return;
-        set_task_policy(policy);
+        set_task_policy(policy, task.owned_scope);
         store(row.task_applied, generation(word));
         return;
     }
     if (!read_policy(control::process_latch(local), word, has, policy)) return;
     if (load(row.process_seen) == generation(word)) return;
     if (has) {
-        set_task_policy(policy);
+        set_task_policy(policy, kProcessScope);
     } else {
         restore_task_policy();
     }

@@ -102,6 +102,8 @@ void slow_path() {
     // The writer may have died between ringing and waking.
     if (known && helped) sys::futex_wake(&local.header.epoch, 1);
     heap::sync_task(!helped);
+    // The thread's own policy may be the first that binds anything, after the helper has looked.
+    if (helped && heap::any_binding()) start_cpuset_watch();
     task.in_slow_path = false;
 }
 

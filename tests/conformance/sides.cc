@@ -137,8 +137,8 @@ SUBJECT(grounded) {
 Options with(bool preload, Options options) {
     options.preload = preload;
     options.before_exec = [more = options.before_exec] {
-        pin_to_processor_0();
         if (more) more();
+        pin_to_processor_0();  // Last: before 6.2 a change of cpuset undoes it.
     };
     return options;
 }

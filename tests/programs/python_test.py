@@ -25,8 +25,8 @@ MODULES = {
                                    "WithProcessesTestCondition", "WithManager*"],
     "test_multiprocessing_forkserver": [],  # Not in continuous integration.
 }
-# Asks for the list of all open descriptors and expects only those it opened. The control segment's
-# is one more, by design (docs/limits.md).
+# Lists all open descriptors and expects only those it opened. The control segment's is one more, by
+# design (README.md, Limits).
 SEES_SEGMENT = ["test_pass_fds_redirected"]
 
 

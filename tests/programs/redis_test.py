@@ -44,7 +44,7 @@ def subject(stage):
         answer = subprocess.run([*ask, "ping"], capture_output=True, text=True, check=False)
         return answer.stdout == "PONG\n"
 
-    requests, tests = (400_000, []) if stage.arguments.full else (60_000, ["-t", CI_TESTS])
+    requests, tests = (400_000, []) if stage.arguments.full else (40_000, ["-t", CI_TESTS])
     with stage.server(serve, ready):
         output = stage.run([benchmark, "-s", socket, "-n", requests, "-r", 100_000, "-d", 300,
                             "-c", 40, "-P", 8, "--threads", 2, "--csv", *tests])
