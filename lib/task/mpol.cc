@@ -419,7 +419,7 @@ int mpol_parse(const char* text, struct mpol_policy* ret_policy, char* ret_error
             return 0;
         }
         if (ret_error != nullptr && error_size > 0) {
-            const std::string line = policy.error().problem + "; " + policy.error().accepted;
+            const std::string line = policy.error().problem + "; accepted: " + policy.error().accepted;
             const size_t size = std::min(line.size(), error_size - 1);
             std::memcpy(ret_error, line.data(), size);
             ret_error[size] = '\0';
