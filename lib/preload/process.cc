@@ -25,7 +25,7 @@ constinit sys::Mutex publish_mutex;
 
 // The kernel task policy that the program was started with, by mpol run, numactl or its parent.
 void record_inherited() {
-    // A seccomp filter may kill for a call it doesn't know; without one the kernel just answers.
+    // Under a seccomp filter nothing is asked before somebody sets a policy.
     if (sys::seccomp_mode() != 0) return;
     Policy policy;
     int mode_word = 0;

@@ -43,22 +43,29 @@ long call(long number, Args... args) {
     return -err;
 }
 
+template <class... Args>
+int policy_call(long number, Args... args) {
+    return policy_calls_are_deadly() ? -EPERM : static_cast<int>(call(number, args...));
+}
+
 }  // namespace
 
 ErrnoGuard::ErrnoGuard() : saved_(errno) {}
-ErrnoGuard::~ErrnoGuard() { errno = saved_; }
+ErrnoGuard::~ErrnoGuard() {
+    errno = saved_;
+}
 
 int set_mempolicy(int mode_word, const NodeMask& nodes) {
     const bool none = nodes.empty();
-    return static_cast<int>(call(SYS_set_mempolicy, mode_word, none ? nullptr : nodes.words,
-                                 none ? 0UL : kMaxNodeArgument));
+    return static_cast<int>(policy_call(SYS_set_mempolicy, mode_word, none ? nullptr : nodes.words,
+                                        none ? 0UL : kMaxNodeArgument));
 }
 
 int get_mempolicy(int& ret_mode_word, NodeMask& ret_nodes) {
     int mode_word = 0;
     NodeMask nodes;
-    const long result = call(SYS_get_mempolicy, &mode_word, nodes.words, kMaxNodeArgument,
-                             nullptr, 0UL);
+    const long result =
+        policy_call(SYS_get_mempolicy, &mode_word, nodes.words, kMaxNodeArgument, nullptr, 0UL);
     if (result < 0) return static_cast<int>(result);
     ret_mode_word = mode_word;
     ret_nodes = nodes;
@@ -67,8 +74,8 @@ int get_mempolicy(int& ret_mode_word, NodeMask& ret_nodes) {
 
 int get_mems_allowed(NodeMask& ret_nodes) {
     NodeMask nodes;
-    const long result = call(SYS_get_mempolicy, nullptr, nodes.words, kMaxNodeArgument,
-                             nullptr, kMemsAllowed);
+    const long result = policy_call(SYS_get_mempolicy, nullptr, nodes.words, kMaxNodeArgument,
+                                    nullptr, kMemsAllowed);
     if (result < 0) return static_cast<int>(result);
     ret_nodes = nodes;
     return 0;
@@ -76,27 +83,27 @@ int get_mems_allowed(NodeMask& ret_nodes) {
 
 int mbind(void* start, size_t size, int mode_word, const NodeMask& nodes, unsigned flags) {
     const bool none = nodes.empty();
-    return static_cast<int>(call(SYS_mbind, start, size, static_cast<unsigned long>(mode_word),
-                                 none ? nullptr : nodes.words, none ? 0UL : kMaxNodeArgument,
-                                 flags));
+    return static_cast<int>(
+        policy_call(SYS_mbind, start, size, static_cast<unsigned long>(mode_word),
+                    none ? nullptr : nodes.words, none ? 0UL : kMaxNodeArgument, flags));
 }
 
 int mbind_as_asked(void* start, size_t size, unsigned long mode_word, const NodeMask& nodes,
                    unsigned long max_node, unsigned flags) {
-    return static_cast<int>(call(SYS_mbind, start, size, mode_word,
-                                 max_node == 0 ? nullptr : nodes.words,
-                                 max_node == 0 ? 0UL : std::min(max_node, kMaxNodeArgument), flags));
+    return static_cast<int>(
+        policy_call(SYS_mbind, start, size, mode_word, max_node == 0 ? nullptr : nodes.words,
+                    max_node == 0 ? 0UL : std::min(max_node, kMaxNodeArgument), flags));
 }
 
 int set_mempolicy_home_node(void* start, size_t size, unsigned long node, unsigned long flags) {
-    return static_cast<int>(call(SYS_set_mempolicy_home_node, start, size, node, flags));
+    return static_cast<int>(policy_call(SYS_set_mempolicy_home_node, start, size, node, flags));
 }
 
 int get_mempolicy_at(void* address, unsigned flags, int& ret_mode_word, NodeMask& ret_nodes) {
     int mode_word = 0;
     NodeMask nodes;
-    const long result = call(SYS_get_mempolicy, &mode_word, nodes.words, kMaxNodeArgument, address,
-                             static_cast<unsigned long>(flags));
+    const long result = policy_call(SYS_get_mempolicy, &mode_word, nodes.words, kMaxNodeArgument,
+                                    address, static_cast<unsigned long>(flags));
     if (result < 0) return static_cast<int>(result);
     ret_mode_word = mode_word;
     ret_nodes = nodes;
@@ -104,8 +111,8 @@ int get_mempolicy_at(void* address, unsigned flags, int& ret_mode_word, NodeMask
 }
 
 int check_mode_and_mask(int mode_word, const unsigned long* nodemask, unsigned long maxnode) {
-    return static_cast<int>(
-        call(SYS_mbind, 0UL, 0UL, static_cast<unsigned long>(mode_word), nodemask, maxnode, 0U));
+    return static_cast<int>(policy_call(SYS_mbind, 0UL, 0UL, static_cast<unsigned long>(mode_word),
+                                        nodemask, maxnode, 0U));
 }
 
 namespace {
@@ -132,7 +139,9 @@ bool readable(const void* start, size_t size) {
 bool writable(void* start, size_t size) {
     return accessible(reinterpret_cast<uintptr_t>(start), size, true);
 }
-size_t page_bytes() { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
+size_t page_bytes() {
+    return static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+}
 
 void* reserve(void* hint, size_t size, int prot, int& ret_errno) {
     const ErrnoGuard guard;
@@ -152,7 +161,9 @@ int map_fixed_shared(void* at, size_t size, int fd) {
     return address == MAP_FAILED ? -errno : 0;
 }
 
-int unmap(void* start, size_t size) { return static_cast<int>(call(SYS_munmap, start, size)); }
+int unmap(void* start, size_t size) {
+    return static_cast<int>(call(SYS_munmap, start, size));
+}
 
 int protect(void* start, size_t size, int prot) {
     return static_cast<int>(call(SYS_mprotect, start, size, prot));
@@ -175,13 +186,17 @@ int memfd(const char* name) {
     return static_cast<int>(call(SYS_memfd_create, name, flags));
 }
 
-int truncate(int fd, off_t size) { return static_cast<int>(call(SYS_ftruncate, fd, size)); }
+int truncate(int fd, off_t size) {
+    return static_cast<int>(call(SYS_ftruncate, fd, size));
+}
 
 int allocate(int fd, off_t offset, off_t size) {
     return static_cast<int>(call(SYS_fallocate, fd, 0, offset, size));
 }
 
-int add_seals(int fd, int seals) { return static_cast<int>(call(SYS_fcntl, fd, F_ADD_SEALS, seals)); }
+int add_seals(int fd, int seals) {
+    return static_cast<int>(call(SYS_fcntl, fd, F_ADD_SEALS, seals));
+}
 
 ssize_t write_at(int fd, const void* data, size_t size, off_t offset) {
     return call(SYS_pwrite64, fd, data, size, offset);
@@ -203,7 +218,9 @@ int identify(int fd, FileId& ret_id) {
     return 0;
 }
 
-int close(int fd) { return static_cast<int>(call(SYS_close, fd)); }
+int close(int fd) {
+    return static_cast<int>(call(SYS_close, fd));
+}
 
 ssize_t read_file(const char* path, void* buffer, size_t size) {
     const long fd = call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
@@ -219,8 +236,12 @@ uint64_t descriptors_max() {
     return limit.rlim_cur;
 }
 
-pid_t process_id() { return static_cast<pid_t>(call(SYS_getpid)); }
-pid_t thread_id() { return static_cast<pid_t>(call(SYS_gettid)); }
+pid_t process_id() {
+    return static_cast<pid_t>(call(SYS_getpid));
+}
+pid_t thread_id() {
+    return static_cast<pid_t>(call(SYS_gettid));
+}
 
 int send_signal(pid_t pid, pid_t tid, int signal) {
     return static_cast<int>(call(SYS_tgkill, pid, tid, signal));
@@ -244,7 +265,9 @@ uint64_t start_time() {
     return ticks;
 }
 
-int seccomp_mode() { return static_cast<int>(call(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0)); }
+int seccomp_mode() {
+    return static_cast<int>(call(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0));
+}
 
 int futex_wait(const uint32_t* word, uint32_t expected, int64_t timeout_ns) {
     timespec timeout{timeout_ns / 1'000'000'000, timeout_ns % 1'000'000'000};
@@ -264,7 +287,11 @@ uint64_t clock_ns(clockid_t clock) {
 }
 }  // namespace
 
-uint64_t monotonic_ns() { return clock_ns(CLOCK_MONOTONIC); }
-uint64_t realtime_ns() { return clock_ns(CLOCK_REALTIME); }
+uint64_t monotonic_ns() {
+    return clock_ns(CLOCK_MONOTONIC);
+}
+uint64_t realtime_ns() {
+    return clock_ns(CLOCK_REALTIME);
+}
 
 }  // namespace mpol::sys

@@ -29,6 +29,11 @@ class ErrnoGuard {
 };
 
 // --- memory policy: set_mempolicy(2), get_mempolicy(2), mbind(2), set_mempolicy_home_node(2)
+//
+// All return -EPERM without making the call where a seccomp filter would kill for it.
+
+// True where such a filter is in place; found out once, by a child that makes the calls.
+bool policy_calls_are_deadly();
 
 int set_mempolicy(int mode_word, const NodeMask& nodes);
 // The calling thread's task policy, as the kernel reports it.

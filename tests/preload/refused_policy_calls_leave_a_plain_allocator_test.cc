@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Containers' default filters answer EPERM to the memory policy calls.
+// Containers' default filters answer EPERM to the memory policy calls; a systemd service's may kill.
 #include <gtest/gtest.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -17,14 +17,14 @@ namespace mpol::test {
 namespace {
 
 // Ends the child when the filter can't be had, so that the test fails instead of passing idly.
-void refuse_memory_policy() {
-    static const sock_filter program[] = {
+void filter_memory_policy(uint32_t action) {
+    const sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mbind, 3, 0),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_set_mempolicy, 2, 0),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_get_mempolicy, 1, 0),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, action),
     };
     const sock_fprog filter{sizeof(program) / sizeof(program[0]),
                             const_cast<sock_filter*>(program)};
@@ -34,10 +34,12 @@ void refuse_memory_policy() {
     }
 }
 
+class Seccomp : public testing::TestWithParam<uint32_t> {};
+
 }  // namespace
 
-TEST(Seccomp, RefusalIsRecordedAndTheProgramLives) {
-    Workbench bench({.before_exec = refuse_memory_policy});
+TEST_P(Seccomp, RefusalIsRecordedAndTheProgramLives) {
+    Workbench bench({.before_exec = [] { filter_memory_policy(GetParam()); }});
     const unsigned worker = bench.start_thread(0);
     const uint64_t before = bench.allocate(0, 1 << 20);
     control::Target target = bench.attach();
@@ -66,5 +68,8 @@ TEST(Seccomp, RefusalIsRecordedAndTheProgramLives) {
     bench.leave();
     EXPECT_EQ(bench.finish(), 0);
 }
+
+INSTANTIATE_TEST_SUITE_P(Filters, Seccomp,
+                         testing::Values(SECCOMP_RET_ERRNO | EPERM, SECCOMP_RET_KILL_PROCESS));
 
 }  // namespace mpol::test
