@@ -42,6 +42,10 @@ Result<std::vector<int>> segment_descriptors(pid_t pid, int proc_fd) {
     }
     std::vector<int> found;
     DIR* const dir = ::fdopendir(dir_fd);
+    if (dir == nullptr) {  // Its fstat says ENOENT once the process is reaped (Linux 6.2 and later).
+        ::close(dir_fd);
+        return tl::unexpected(fail(ESRCH, fmt::format("no process {}", pid)));
+    }
     while (const dirent* entry = ::readdir(dir)) {
         char link[PATH_MAX];
         const ssize_t size = ::readlinkat(dir_fd, entry->d_name, link, sizeof(link));
@@ -69,7 +73,10 @@ std::vector<std::string> segment_paths_of_threads(pid_t pid, int proc_fd) {
     std::vector<std::string> found;
     const int dir_fd = ::openat(proc_fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR* const dir = dir_fd < 0 ? nullptr : ::fdopendir(dir_fd);
-    if (dir == nullptr) return found;
+    if (dir == nullptr) {
+        if (dir_fd >= 0) ::close(dir_fd);
+        return found;
+    }
     for (unsigned tried = 0; tried < kThreadsTried && found.empty(); ++tried) {
         const dirent* const entry = ::readdir(dir);
         if (entry == nullptr) break;

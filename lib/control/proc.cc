@@ -49,7 +49,10 @@ std::optional<pid_t> innermost(std::string_view status) {
 std::vector<pid_t> numeric_entries(int dir_fd) {
     std::vector<pid_t> found;
     DIR* const dir = dir_fd < 0 ? nullptr : ::fdopendir(dir_fd);
-    if (dir == nullptr) return found;
+    if (dir == nullptr) {
+        if (dir_fd >= 0) ::close(dir_fd);
+        return found;
+    }
     while (const dirent* entry = ::readdir(dir)) {
         pid_t pid = 0;
         if (parse_number(entry->d_name, pid)) found.push_back(pid);
