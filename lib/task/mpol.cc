@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C API of include/mpol/mpol.h: argument checks in the kernel's order, then calls.h. No C++
-// exception leaves: running out of memory in here is -ENOMEM.
+// The C API of include/mpol/mpol.h, the four calls: argument checks in the kernel's order, then
+// calls.h.
 #include "mpol/mpol.h"
 
 #include <linux/mempolicy.h>
@@ -10,41 +10,23 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <cerrno>
 #include <cstring>
-#include <new>
 
 #include "control/proc.h"
-#include "policy/parse.h"
-#include "policy/text.h"
 #include "sys/sys.h"
 #include "task/calls.h"
+#include "task/guarded.h"
 #include "task/machine.h"
 
 using mpol::NodeMask;
-using mpol::Policy;
 using namespace mpol::task;
 namespace control = mpol::control;
 namespace sys = mpol::sys;
 
-struct mpol_target {
-    control::Target target;
-};
-
 namespace {
 
 std::atomic<int> timeout_ms_setting{2000};
-
-template <class Body>
-int guarded(Body body) {
-    const sys::ErrnoGuard guard;
-    try {
-        return body();
-    } catch (const std::bad_alloc&) {
-        return -ENOMEM;
-    }
-}
 
 template <class... Args>
 int kernel(long number, Args... args) {
@@ -76,7 +58,8 @@ unsigned node_ids() {
 int check_get_arguments(const unsigned long* ret_nodemask, unsigned long maxnode, void* addr,
                         unsigned long flags) {
     if (ret_nodemask != nullptr && maxnode < node_ids()) return -EINVAL;
-    if ((flags & ~static_cast<unsigned long>(MPOL_F_NODE | MPOL_F_ADDR | MPOL_F_MEMS_ALLOWED)) != 0) {
+    if ((flags & ~static_cast<unsigned long>(MPOL_F_NODE | MPOL_F_ADDR | MPOL_F_MEMS_ALLOWED)) !=
+        0) {
         return -EINVAL;
     }
     if ((flags & MPOL_F_MEMS_ALLOWED) != 0) {
@@ -191,72 +174,6 @@ int mbind_on(const TaskName& task, const mpol_mbind_args& args, const CallerPoli
     return ask(task, request, mpol_timeout_ms(), answer);
 }
 
-bool to_policy(const mpol_policy& in, Policy& ret_policy) {
-    NodeMask nodes;
-    std::copy_n(in.nodes, mpol::kNodeWords, nodes.words);
-    const auto mode_word = static_cast<uint32_t>(in.mode) | in.flags;
-    if (in.mode < 0 || (in.flags & ~uint32_t{mpol::kModeFlags}) != 0 || in.reserved != 0) {
-        return false;
-    }
-    if (mpol::make_policy(static_cast<int>(mode_word), nodes, kernel_modes(), ret_policy) != 0) {
-        return false;
-    }
-    if (in.home_node == MPOL_NO_NODE) return true;
-    ret_policy.home_node = in.home_node;
-    return mpol::takes_home_node(ret_policy.mode) && in.home_node >= 0 &&
-           in.home_node < static_cast<int32_t>(mpol::kMaxNodes);
-}
-
-mpol_policy from_policy(const Policy& in) {
-    mpol_policy out{};
-    out.mode = static_cast<int32_t>(in.mode);
-    out.flags = in.flags;
-    out.home_node = in.home_node;
-    std::copy_n(in.nodes.words, mpol::kNodeWords, out.nodes);
-    return out;
-}
-
-mpol_state to_state(const control::Published& asked, uint64_t applied, int error) {
-    mpol_state out{};
-    out.set = asked.set ? 1 : 0;
-    out.in_force = applied == asked.generation && error == 0 ? 1 : 0;
-    out.generation = asked.generation;
-    out.origin = static_cast<uint32_t>(asked.origin.kind);
-    out.origin_uid = asked.origin.uid;
-    out.origin_pid = asked.origin.pid;
-    out.error = error;
-    out.set_at_ns = asked.origin.time_ns;
-    out.policy = from_policy(asked.policy);
-    return out;
-}
-
-int contextualised(const mpol_target& target, const Policy& policy) {
-    const auto allowed = control::mems_allowed(target.target.pid());
-    if (!allowed) return -ESRCH;
-    NodeMask effective;
-    return mpol::contextualise(policy, *allowed & node_list("has_memory"), effective);
-}
-
-int write_process(control::Target& target, const std::optional<Policy>& policy, int timeout_ms) {
-    const auto published = target.publish_process(policy, mpol_timeout_ms());
-    if (!published) return -published.error().err;
-    if (timeout_ms == 0) return 0;
-    if (!target.wait_process(*published, timeout_ms)) return -ETIMEDOUT;
-    return -target.process().applied_errno;
-}
-
-int write_thread(control::Target& target, pid_t tid, const std::optional<Policy>& policy,
-                 int timeout_ms) {
-    const auto slot = target.slot_of(tid);
-    if (!slot) return -slot.error().err;
-    const auto published = target.publish_thread(*slot, policy, mpol_timeout_ms());
-    if (!published) return -published.error().err;
-    if (timeout_ms == 0) return 0;
-    if (!target.wait_thread(*slot, *published, timeout_ms)) return -ETIMEDOUT;
-    const auto state = target.thread(*slot);
-    return state ? -state->applied_errno : 0;
-}
-
 }  // namespace
 
 extern "C" {
@@ -360,88 +277,15 @@ int mpol_pidfd_mbind(int pidfd, const struct mpol_mbind_args* args, size_t size)
     });
 }
 
-void mpol_set_timeout_ms(int timeout_ms) { timeout_ms_setting.store(std::max(timeout_ms, 0)); }
-int mpol_timeout_ms(void) { return timeout_ms_setting.load(); }
-
-int mpol_open(pid_t pid, unsigned access, mpol_target** ret_target) {
-    return guarded([&] {
-        if (access != MPOL_READ && access != MPOL_WRITE) return -EINVAL;
-        auto target = control::Target::attach(
-            pid, access == MPOL_WRITE ? control::Access::kWrite : control::Access::kRead);
-        if (!target) return -target.error().err;
-        *ret_target = new mpol_target{std::move(*target)};
-        return 0;
-    });
+void mpol_set_timeout_ms(int timeout_ms) {
+    timeout_ms_setting.store(std::max(timeout_ms, 0));
+}
+int mpol_timeout_ms(void) {
+    return timeout_ms_setting.load();
 }
 
-void mpol_close(mpol_target* target) { delete target; }
-
-int mpol_read(const mpol_target* target, pid_t tid, struct mpol_state* ret_state) {
-    return guarded([&] {
-        if (tid == 0) {
-            const control::ProcessState state = target->target.process();
-            if (!state.asked.readable) return -EAGAIN;
-            *ret_state = to_state(state.asked, state.applied, state.applied_errno);
-            return 0;
-        }
-        const auto slot = target->target.slot_of(tid);
-        if (!slot) return -slot.error().err;
-        const auto state = target->target.thread(*slot);
-        if (!state) return -ESRCH;
-        if (!state->asked.readable) return -EAGAIN;
-        *ret_state = to_state(state->asked, state->applied, state->applied_errno);
-        return 0;
-    });
+const char* mpol_version(void) {
+    return MPOL_VERSION;
 }
-
-int mpol_write(mpol_target* target, pid_t tid, const struct mpol_policy* policy, int timeout_ms) {
-    return guarded([&] {
-        std::optional<Policy> wanted;
-        if (policy != nullptr) {
-            wanted.emplace();
-            if (!to_policy(*policy, *wanted)) return -EINVAL;
-            if (const int err = contextualised(*target, *wanted); err != 0) return err;
-        }
-        return tid == 0 ? write_process(target->target, wanted, timeout_ms)
-                        : write_thread(target->target, tid, wanted, timeout_ms);
-    });
-}
-
-int mpol_parse(const char* text, struct mpol_policy* ret_policy, char* ret_error,
-               size_t error_size) {
-    return guarded([&] {
-        mpol::ParseContext context;
-        context.has_memory = node_list("has_memory");
-        context.kernel = kernel_modes();
-        const auto policy = mpol::parse_lenient(text, context);
-        if (policy) {
-            *ret_policy = from_policy(*policy);
-            return 0;
-        }
-        if (ret_error != nullptr && error_size > 0) {
-            const std::string line = policy.error().problem + "; accepted: " + policy.error().accepted;
-            const size_t size = std::min(line.size(), error_size - 1);
-            std::memcpy(ret_error, line.data(), size);
-            ret_error[size] = '\0';
-        }
-        return -EINVAL;
-    });
-}
-
-int mpol_format(const struct mpol_policy* policy, char* ret_text, size_t size) {
-    return guarded([&] {
-        Policy value;
-        if (!to_policy(*policy, value)) return -EINVAL;
-        const std::string text = mpol::policy_text(value);
-        if (size > 0) {
-            const size_t kept = std::min(text.size(), size - 1);
-            std::memcpy(ret_text, text.data(), kept);
-            ret_text[kept] = '\0';
-        }
-        return static_cast<int>(text.size());
-    });
-}
-
-const char* mpol_version(void) { return MPOL_VERSION; }
 
 }  // extern "C"
