@@ -33,6 +33,8 @@ namespace {
 // does not grow much (8 bytes for each number up to the highest).
 constexpr uint64_t kDescriptorCeiling = 1024;
 constexpr uint64_t kDescriptorHeadroom = 24;
+// Beyond the soft limit only where that is no higher than this: 32 KiB of descriptor table.
+constexpr uint64_t kSoftLimitMax = 4096;
 
 // Wiped by the kernel in every copy of the process (MADV_WIPEONFORK): 1 in the original only.
 alignas(kPage) uint8_t birthmark[kPage];
@@ -74,20 +76,38 @@ void fill_header(mpol_ctl_header& header) {
 constinit int published_fd = -1;
 constinit sys::FileId published_file;
 
-// Moves fd out of the way of the program's own numbers; the old number where there is no room. A
-// forked child takes the place of its parent's segment, so that chains of forks don't collect them.
-int move_high(int fd) {
+// A forked child takes the place of its parent's segment, so that chains of forks don't collect
+// them.
+bool replace_inherited(int fd) {
     sys::FileId there;
-    if (published_fd >= 0 && sys::identify(published_fd, there) == 0 && there == published_file &&
-        sys::replace(published_fd, fd) == published_fd) {
+    if (published_fd < 0 || sys::identify(published_fd, there) != 0 || there != published_file) {
+        return false;
+    }
+    const sys::RaisedDescriptorLimit limit(static_cast<uint64_t>(published_fd) + 1);
+    return sys::replace(published_fd, fd) == published_fd;
+}
+
+// Moves fd out of the way of the program's own numbers: high, and beyond the soft limit, where a loop
+// that closes or looks at all descriptors doesn't come by; else high below the limit; the old number
+// where there is no room.
+int move_high(int fd) {
+    if (replace_inherited(fd)) {
         sys::close(fd);
         return published_fd;
     }
-    const uint64_t ceiling = std::min(sys::descriptors_max(), kDescriptorCeiling);
-    const auto floor = static_cast<int>(ceiling > 2 * kDescriptorHeadroom
-                                            ? ceiling - kDescriptorHeadroom
-                                            : ceiling / 2);
-    const int high = sys::duplicate_above(fd, floor);
+    const uint64_t limit = sys::descriptors_max();
+    int high = -1;
+    if (limit <= kSoftLimitMax) {
+        const uint64_t floor = std::max(limit, kDescriptorCeiling - kDescriptorHeadroom);
+        const sys::RaisedDescriptorLimit raised(floor + kDescriptorHeadroom);
+        high = sys::duplicate_above(fd, static_cast<int>(floor));
+    }
+    if (high < 0) {
+        const uint64_t ceiling = std::min(limit, kDescriptorCeiling);
+        high = sys::duplicate_above(fd, static_cast<int>(ceiling > 2 * kDescriptorHeadroom
+                                                             ? ceiling - kDescriptorHeadroom
+                                                             : ceiling / 2));
+    }
     if (high < 0) return fd;
     sys::close(fd);
     return high;

@@ -236,6 +236,18 @@ uint64_t descriptors_max() {
     return limit.rlim_cur;
 }
 
+RaisedDescriptorLimit::RaisedDescriptorLimit(uint64_t at_least) : before_{} {
+    static_assert(sizeof(rlimit) == sizeof(before_));
+    if (call(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, before_) != 0) return;
+    if (before_[0] >= at_least || before_[1] < at_least) return;
+    const uint64_t raised[2] = {at_least, before_[1]};
+    raised_ = call(SYS_prlimit64, 0, RLIMIT_NOFILE, raised, nullptr) == 0;
+}
+
+RaisedDescriptorLimit::~RaisedDescriptorLimit() {
+    if (raised_) call(SYS_prlimit64, 0, RLIMIT_NOFILE, before_, nullptr);
+}
+
 pid_t process_id() {
     return static_cast<pid_t>(call(SYS_getpid));
 }

@@ -93,6 +93,18 @@ int identify(int fd, FileId& ret_id);
 ssize_t read_file(const char* path, void* buffer, size_t size);
 // Soft limit of open files.
 uint64_t descriptors_max();
+// While it lives, the soft limit of open files is at least as given, where the hard limit allows.
+class RaisedDescriptorLimit {
+  public:
+    explicit RaisedDescriptorLimit(uint64_t at_least);
+    ~RaisedDescriptorLimit();
+    RaisedDescriptorLimit(const RaisedDescriptorLimit&) = delete;
+    RaisedDescriptorLimit& operator=(const RaisedDescriptorLimit&) = delete;
+
+  private:
+    uint64_t before_[2];  // struct rlimit
+    bool raised_ = false;
+};
 
 // --- tasks
 

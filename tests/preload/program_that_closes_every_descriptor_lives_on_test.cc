@@ -3,6 +3,7 @@
 // the program's own by now, is never used again.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "workbench.h"
@@ -17,6 +18,10 @@ const Verb close_verb("close_everything", close_everything);
 
 // The program opens a file under that very number. Returns whether it is still that file.
 uint64_t occupy(uint64_t number, uint64_t, std::string&) {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;  // The number may lie beyond the soft limit.
+    ::setrlimit(RLIMIT_NOFILE, &limit);
     const int fd = ::open("/dev/null", O_RDWR);
     ::dup2(fd, static_cast<int>(number));
     ::close(fd);
