@@ -35,7 +35,7 @@ extern "C" {
 
 #define MPOL_CTL_NAME "mpol-control"
 #define MPOL_CTL_MAGIC UINT64_C(0x314c54434c4f504d) /* "MPOLCTL1" */
-#define MPOL_CTL_ABI 1u
+#define MPOL_CTL_ABI 2u
 
 #define MPOL_CTL_SLOTS 4096u
 #define MPOL_CTL_REGIONS 4096u
@@ -43,12 +43,24 @@ extern "C" {
 #define MPOL_CTL_NODE_WORDS 16u
 
 /* Layout of a policy's payload words. */
-#define MPOL_CTL_POLICY_WORDS 19u
+#define MPOL_CTL_POLICY_WORDS 24u
+#define MPOL_CTL_WEIGHTED_NODES 40u /* nodes that can have weights of one's own */
 /*   [0]  mode: bits 0-7; who set it (enum mpol_ctl_origin): bits 8-15; mode flags as in the system
- *        calls: bits 16-31; home node as int32, -1 none: bits 32-63
+ *        calls: bits 16-31; home node as int16, -1 none: bits 32-47; where the weights come from
+ *        (enum mpol_ctl_weights): bits 48-55; how to apply it, MPOL_CTL_APPLY_*: bits 56-63
  *   [1]  who set it: uid: bits 0-31; pid: bits 32-63, both as the setter saw itself
  *   [2]  when: CLOCK_REALTIME, ns
- *   [3..18] nodemask as the user gave it, node n is bit n % 64 of word 3 + n / 64 */
+ *   [3..18] nodemask as the user gave it, node n is bit n % 64 of word 3 + n / 64
+ *   [19..23] weights, a byte each, lowest first: of the lowest node in the mask, the next, ... */
+
+enum mpol_ctl_weights {
+    MPOL_CTL_WEIGHTS_NONE = 0,   /* the mode's own: the kernel's table */
+    MPOL_CTL_WEIGHTS_GIVEN = 1,
+    MPOL_CTL_WEIGHTS_AUTO = 2,   /* worked out from the machine's bandwidths when it was set */
+    MPOL_CTL_WEIGHTS_SYSTEM = 3, /* copied from the kernel's table when it was set */
+};
+
+#define MPOL_CTL_APPLY_KEEP_CACHED 1u /* free memory that is cached keeps the pages it has */
 
 enum mpol_ctl_origin {
     MPOL_CTL_ORIGIN_NONE = 0,
@@ -144,19 +156,19 @@ struct mpol_ctl_header {
     uint32_t reserved2[31]; /* 132 */
     uint64_t process_word;  /* 256 writers: latch of the process's policy */
     uint64_t process_policy[MPOL_CTL_POLICY_WORDS]; /* 264 writers */
-    uint64_t process_applied; /* 416 target: the generation in force on every region */
-    uint64_t process_errno;   /* 424 target: errno of the last application, 0 when it succeeded */
-    uint64_t spare_owner;     /* 432 writers: latch whose word may say SPARE: 0 process, 1+slot */
-    uint64_t spare[MPOL_CTL_POLICY_WORDS]; /* 440 writers: second copy, shared by all latches */
-    uint64_t effective_word;  /* 592 target: latch of the next field, of its own */
-    uint64_t effective[2][MPOL_CTL_NODE_WORDS]; /* 600 target: nodes the process's policy means */
-    uint64_t allowed_word;    /* 856 target: latch of the next field */
-    uint64_t allowed[2][MPOL_CTL_NODE_WORDS];   /* 864 target: its cpuset's memory nodes */
-    uint64_t inherited[MPOL_CTL_POLICY_WORDS];  /* 1120 target: kernel task policy at the start */
-    uint64_t counters[MPOL_CTL_COUNTERS];       /* 1272 target */
-    uint64_t reserved3[1];                      /* 1528 */
-    struct mpol_ctl_request requests[MPOL_CTL_REQUESTS]; /* 1536 */
-    uint8_t reserved4[4096 - 3584];             /* 3584 */
+    uint64_t process_applied; /* 456 target: the generation in force on every region */
+    uint64_t process_errno;   /* 464 target: errno of the last application, 0 when it succeeded */
+    uint64_t spare_owner;     /* 472 writers: latch whose word may say SPARE: 0 process, 1+slot */
+    uint64_t spare[MPOL_CTL_POLICY_WORDS]; /* 480 writers: second copy, shared by all latches */
+    uint64_t effective_word;  /* 672 target: latch of the next field, of its own */
+    uint64_t effective[2][MPOL_CTL_NODE_WORDS]; /* 680 target: nodes the process's policy means */
+    uint64_t allowed_word;    /* 936 target: latch of the next field */
+    uint64_t allowed[2][MPOL_CTL_NODE_WORDS];   /* 944 target: its cpuset's memory nodes */
+    uint64_t inherited[MPOL_CTL_POLICY_WORDS];  /* 1200 target: kernel task policy at the start */
+    uint64_t counters[MPOL_CTL_COUNTERS];       /* 1392 target */
+    uint64_t reserved3[2];                      /* 1648 */
+    struct mpol_ctl_request requests[MPOL_CTL_REQUESTS]; /* 1664 */
+    uint8_t reserved4[4096 - 3712];             /* 3712 */
 };
 
 /* One thread. Claimed by the thread when it starts, released when it exits. */
@@ -172,7 +184,6 @@ struct mpol_ctl_slot {
     uint64_t task_applied;  /* 40 thread: generation of word that its kernel task policy reflects */
     uint64_t reserved1[2];  /* 48 */
     uint64_t policy[MPOL_CTL_POLICY_WORDS]; /* 64 writers, or the thread while CLAIMING */
-    uint64_t reserved2[5];  /* 216 */
 };
 
 /* One region: a range of the target's address space whose pages follow one scope's policy. */
@@ -229,14 +240,14 @@ MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, pid) == 48);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, ack) == 72);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, epoch) == 128);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, process_word) == 256);
-MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, process_applied) == 416);
-MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, spare) == 440);
-MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, effective) == 600);
-MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, allowed) == 864);
-MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, inherited) == 1120);
-MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, counters) == 1272);
-MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, requests) == 1536);
-MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, reserved4) == 3584);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, process_applied) == 456);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, spare) == 480);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, effective) == 680);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, allowed) == 944);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, inherited) == 1200);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, counters) == 1392);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, requests) == 1664);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, reserved4) == 3712);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_request) == 256);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_request, nodes) == 64);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_slot) == 256);

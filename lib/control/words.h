@@ -17,6 +17,9 @@ static_assert(kState == MPOL_CTL_WORD_STATE && kClaiming == MPOL_CTL_WORD_CLAIMI
 static_assert(kFree == MPOL_CTL_WORD_FREE && kLive == MPOL_CTL_WORD_LIVE);
 static_assert(kGenerationShift == MPOL_CTL_WORD_GENERATION_SHIFT);
 static_assert(kNodeWords == MPOL_CTL_NODE_WORDS);
+static_assert(kWeightedNodesMax == MPOL_CTL_WEIGHTED_NODES);
+static_assert(static_cast<int>(WeightSource::kSystem) == MPOL_CTL_WEIGHTS_SYSTEM);
+static_assert(static_cast<int>(WeightSource::kAuto) == MPOL_CTL_WEIGHTS_AUTO);
 
 inline constexpr unsigned kPolicyWords = MPOL_CTL_POLICY_WORDS;
 
@@ -60,31 +63,46 @@ struct PolicyWords {
     uint64_t words[kPolicyWords]{};
 };
 
+// Words of the payload that hold the weights, eight to a word.
+inline constexpr unsigned kWeightWord = 3 + kNodeWords;
+static_assert(kWeightWord + kWeightedNodesMax / 8 == kPolicyWords);
+
 [[nodiscard]] inline PolicyWords encode(const Policy& policy, const Origin& origin) {
     PolicyWords out;
     out.words[0] = static_cast<uint64_t>(policy.mode) | static_cast<uint64_t>(origin.kind) << 8 |
                    static_cast<uint64_t>(policy.flags) << 16 |
-                   static_cast<uint64_t>(static_cast<uint32_t>(policy.home_node)) << 32;
+                   static_cast<uint64_t>(static_cast<uint16_t>(policy.home_node)) << 32 |
+                   static_cast<uint64_t>(policy.weight_source) << 48;
     out.words[1] = origin.uid | static_cast<uint64_t>(origin.pid) << 32;
     out.words[2] = origin.time_ns;
     for (unsigned i = 0; i < kNodeWords; ++i) out.words[3 + i] = policy.nodes.words[i];
+    for (unsigned i = 0; i < kWeightedNodesMax; ++i) {
+        out.words[kWeightWord + i / 8] |= static_cast<uint64_t>(policy.weights[i]) << (i % 8 * 8);
+    }
     return out;
 }
 
-// False when the words are no policy: a mode, flag, origin or home node out of range.
+// False when the words are no policy: a mode, flag, origin, home node or source of weights out of
+// range.
 [[nodiscard]] inline bool decode(const PolicyWords& in, Policy& ret_policy, Origin& ret_origin) {
     const auto mode = static_cast<uint8_t>(in.words[0]);
     const auto kind = static_cast<uint8_t>(in.words[0] >> 8);
     const auto flags = static_cast<uint16_t>(in.words[0] >> 16);
-    const auto home = static_cast<int32_t>(in.words[0] >> 32);
+    const auto home = static_cast<int16_t>(in.words[0] >> 32);
+    const auto source = static_cast<uint8_t>(in.words[0] >> 48);
     if (mode >= kModeCount || kind > MPOL_CTL_ORIGIN_INHERITED || (flags & ~kModeFlags) != 0) {
         return false;
     }
     if (home < kNoNode || home >= static_cast<int32_t>(kMaxNodes)) return false;
+    if (source > MPOL_CTL_WEIGHTS_SYSTEM) return false;
     ret_policy.mode = static_cast<Mode>(mode);
+    ret_policy.weight_source = static_cast<WeightSource>(source);
     ret_policy.flags = flags;
     ret_policy.home_node = home;
     for (unsigned i = 0; i < kNodeWords; ++i) ret_policy.nodes.words[i] = in.words[3 + i];
+    for (unsigned i = 0; i < kWeightedNodesMax; ++i) {
+        ret_policy.weights[i] = static_cast<uint8_t>(in.words[kWeightWord + i / 8] >> (i % 8 * 8));
+    }
     ret_origin.kind = static_cast<mpol_ctl_origin>(kind);
     ret_origin.uid = static_cast<uint32_t>(in.words[1]);
     ret_origin.pid = static_cast<uint32_t>(in.words[1] >> 32);

@@ -30,11 +30,20 @@ inline constexpr uint16_t kModeFlags = kStaticNodes | kRelativeNodes | kNumaBala
 
 inline constexpr int32_t kNoNode = -1;
 
+// Where a weighted interleave's weights come from. Those of kAuto and kSystem were worked out when the
+// policy was made; the weights beside it are what holds.
+enum class WeightSource : uint8_t { kNone, kGiven, kAuto, kSystem };
+// What a control segment's row has room for; a kernel's weight is one byte, 1 to 255.
+inline constexpr unsigned kWeightedNodesMax = 40;
+
 struct Policy {
     Mode mode = Mode::kDefault;
+    WeightSource weight_source = WeightSource::kNone;  // not kNone: weighted interleave only
     uint16_t flags = 0;            // of kModeFlags
     int32_t home_node = kNoNode;   // bind and prefer (many) only; kNoNode: none
     NodeMask nodes{};              // as the user gave it; never the effective mask
+    // Of the lowest node in nodes, the next, ...; all 0 where weight_source is kNone.
+    uint8_t weights[kWeightedNodesMax]{};
 
     // The int that the system calls take.
     [[nodiscard]] constexpr int mode_word() const { return static_cast<int>(mode) | flags; }

@@ -24,7 +24,7 @@ ProcessFacts facts_of(const Policy& policy, uint64_t generation, uint64_t applie
 }
 
 Policy interleave(unsigned nodes) {
-    return {Mode::kInterleave, 0, kNoNode, NodeMask::first_nodes(nodes)};
+    return {.mode = Mode::kInterleave, .nodes = NodeMask::first_nodes(nodes)};
 }
 
 bool has_line(const std::string& text, const std::string& line) {
