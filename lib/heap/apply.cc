@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <cstdio>
+#include <iterator>
 
 #include "control/segment.h"
 #include "heap/requests.h"
@@ -55,9 +55,11 @@ Asked read_asked(const SharedLatch& latch, Policy& ret_policy, uint64_t& ret_wor
 
 // jemalloc's dirty extents would be handed out again with their old pages.
 void purge_arena(unsigned arena) {
-    char name[32];
-    std::snprintf(name, sizeof(name), "arena.%u.purge", arena);
-    je_mallctl(name, nullptr, nullptr, nullptr, 0);
+    size_t mib[3];
+    size_t length = std::size(mib);
+    if (je_mallctlnametomib("arena.0.purge", mib, &length) != 0) return;
+    mib[1] = arena;
+    je_mallctlbymib(mib, length, nullptr, nullptr, nullptr, 0);
 }
 
 void publish_effective(const Binding& binding) {
@@ -65,8 +67,9 @@ void publish_effective(const Binding& binding) {
                         binding.effective.words);
 }
 
-// What one pass bound, to be purged and acknowledged once the mutex is free again.
+// One pass: what it bound, to be purged and acknowledged once the mutex is free again.
 struct Bound {
+    bool allowed_synced = false;
     uint64_t process_generation = 0;  // 0: nothing new
     uint64_t slots[MPOL_CTL_SLOTS / 64]{};
     bool any = false;
@@ -95,8 +98,10 @@ void rebind_scope(ScopeId id, const NodeMask& old_allowed, const NodeMask& new_a
     bind_scope(id, binding);
 }
 
-// apply_mutex held. Rebinding to the same nodes is a no-op.
-NodeMask sync_allowed() {
+// apply_mutex held. Once a pass. Rebinding to the same nodes is a no-op.
+NodeMask sync_allowed(Bound& bound) {
+    if (bound.allowed_synced) return known_allowed;
+    bound.allowed_synced = true;
     const NodeMask allowed = allowed_now();
     if (allowed == known_allowed) return allowed;
     const NodeMask before = known_allowed;
@@ -125,7 +130,7 @@ void bind_process_as_asked(Bound& bound) {
             err = bind_process(binding);
             break;
         case Asked::kPolicy:
-            err = resolve(policy, sync_allowed(), binding);
+            err = resolve(policy, sync_allowed(bound), binding);
             if (err == 0) err = bind_process(binding);
             break;
     }
@@ -153,7 +158,7 @@ void bind_slot_as_asked(unsigned slot, Bound& bound) {
             err = bind_scope(at.scope, read_binding(kProcessScope));
             break;
         case Asked::kPolicy:
-            err = resolve(policy, sync_allowed(), binding);
+            err = resolve(policy, sync_allowed(bound), binding);
             if (err != 0) break;
             scope_at(at.scope).follows_process = false;
             err = bind_scope(at.scope, binding);
@@ -166,7 +171,7 @@ void bind_slot_as_asked(unsigned slot, Bound& bound) {
 }
 
 void bind_as_asked(Bound& bound) {
-    if (any_binding()) (void)sync_allowed();
+    if (any_binding()) (void)sync_allowed(bound);
     bind_process_as_asked(bound);
     if (!several_scopes.load(std::memory_order_acquire)) return;
     const unsigned used = std::min(load(local.header.slots_used), MPOL_CTL_SLOTS);

@@ -79,6 +79,11 @@ int bind_range(void* start, size_t size, const Binding& binding) {
     return err;
 }
 
+void report_bound(const Region& region, unsigned row, int err) {
+    if (!region.mirrored.load(std::memory_order_acquire)) return;
+    control::store(local.regions[row].applied_errno, static_cast<uint32_t>(-err));
+}
+
 int bind_region(Region& region, unsigned row, uintptr_t start, const Binding& binding) {
     const int err = bind_range(reinterpret_cast<void*>(start), region.size, binding);
     if (err != 0) {
@@ -87,10 +92,53 @@ int bind_region(Region& region, unsigned row, uintptr_t start, const Binding& bi
                               static_cast<uint64_t>(binding.policy.mode_word()),
                               binding.effective.words[0]);
     }
-    if (region.mirrored.load(std::memory_order_acquire)) {
-        control::store(local.regions[row].applied_errno, static_cast<uint32_t>(-err));
-    }
+    report_bound(region, row, err);
     return err;
+}
+
+// Rows first..last-1 of a scope, whose regions lie side by side: the kernel places a new mapping
+// beneath the last one. Half the time of an mbind is not spent on the range.
+struct Run {
+    unsigned first;
+    unsigned last;
+    uintptr_t start;
+    uintptr_t end;
+};
+
+// The run that begins at the first row >= from; empty (first == last) when there is none.
+Run next_run(ScopeId id, unsigned from) {
+    const unsigned count = region_count();
+    Run run{count, count, 0, 0};
+    for (unsigned row = from; row < count; ++row) {
+        const Region& region = region_at(row);
+        const uintptr_t start = region.start.load(std::memory_order_acquire);
+        const uintptr_t end = start + region.size;
+        const bool ours = start != 0 && region.scope == id;
+        if (run.first == count) {
+            if (ours) run = {row, row + 1, start, end};
+            continue;
+        }
+        if (!ours || (end != run.start && start != run.end)) break;
+        run = {run.first, row + 1, std::min(start, run.start), std::max(end, run.end)};
+    }
+    return run;
+}
+
+int bind_run(const Run& run, const Binding& binding) {
+    if (run.last - run.first > 1 &&
+        bind_range(reinterpret_cast<void*>(run.start), run.end - run.start, binding) == 0) {
+        for (unsigned row = run.first; row < run.last; ++row) report_bound(region_at(row), row, 0);
+        return 0;
+    }
+    // One by one it is told which can't be bound, and the others are.
+    int first_error = 0;
+    for (unsigned row = run.first; row < run.last; ++row) {
+        Region& region = region_at(row);
+        const auto start = region.start.load(std::memory_order_relaxed);
+        const int err = bind_region(region, row, start, binding);
+        if (first_error == 0) first_error = err;
+    }
+    return first_error;
 }
 
 // A new arena on the scope's hooks; false when jemalloc has none to give.
@@ -146,11 +194,8 @@ int bind_scope(ScopeId id, const Binding& binding) {
     control::latch_flip(binding_latch(id), binding.set ? control::kHasPolicy : 0, words);
     scopes[id].meeting.fetch_add(1, std::memory_order_acq_rel);  // Pairs with bind_new_region.
     int first_error = 0;
-    for (unsigned row = 0; row < region_count(); ++row) {
-        Region& region = region_at(row);
-        const uintptr_t start = region.start.load(std::memory_order_acquire);
-        if (start == 0 || region.scope != id) continue;
-        const int err = bind_region(region, row, start, binding);
+    for (Run run = next_run(id, 0); run.first < run.last; run = next_run(id, run.last)) {
+        const int err = bind_run(run, binding);
         if (first_error == 0) first_error = err;
     }
     return first_error;
