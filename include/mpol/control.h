@@ -193,7 +193,10 @@ struct mpol_ctl_region {
     uint64_t carved;  /* 16 target: bytes handed to jemalloc, from the start on */
     uint32_t scope;   /* 24 target: 0 the process */
     uint32_t applied_errno; /* 28 target: of the last mbind */
-    uint64_t reserved[4]; /* 32 */
+    uint64_t reserved[1]; /* 32 */
+    uint64_t committed;   /* 40 target: bytes that can be read and written, from the start on */
+    uint64_t bound;       /* 48 target: mode and home node of the last mbind, lib/control/bound.h */
+    uint64_t bound_nodes; /* 56 target: and its nodes */
 };
 
 /* A distinct error, recorded once with a count. */

@@ -18,6 +18,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "control/bound.h"
 #include "control/words.h"
 #include "mpol/control.h"
 #include "policy/policy.h"
@@ -82,9 +83,11 @@ struct ThreadSlot {
 struct RegionState {
     uint64_t start = 0;
     uint64_t size = 0;
+    uint64_t committed = 0;
     uint64_t carved = 0;
     uint32_t scope = 0;
     int applied_errno = 0;
+    std::optional<Bound> bound;  // empty: nothing, the task policy of whoever touches a page decides
 };
 
 struct ErrorState {

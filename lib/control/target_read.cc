@@ -26,6 +26,17 @@ Published read_published(const SharedLatch& latch) {
     return out;
 }
 
+std::optional<Bound> read_bound(const mpol_ctl_region& row) {
+    Bound bound;
+    for (unsigned attempt = 0; attempt < kLatchTries; ++attempt) {
+        const uint64_t before = load(row.bound);
+        const BoundWords words{before, load(row.bound_nodes)};
+        if ((before & kBoundChanging) != 0 || load(row.bound) != before) continue;
+        return decode_bound(words, bound) ? std::optional(bound) : std::nullopt;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 ProcessState Target::process() const {
@@ -90,7 +101,9 @@ std::vector<RegionState> Target::regions() const {
         RegionState state;
         state.start = load(region.start);
         state.size = load(region.size);
+        state.committed = std::min(load(region.committed), state.size);
         state.carved = std::min(load(region.carved), state.size);
+        state.bound = read_bound(region);
         state.scope = load(region.scope);
         state.applied_errno = static_cast<int>(load(region.applied_errno) & INT_MAX);
         if (state.start != 0) all.push_back(state);

@@ -88,6 +88,12 @@ Range reserve_range(size_t size, size_t alignment) {
     return reserve_exactly(size, alignment, PROT_NONE, err);
 }
 
+void mirror_bound(const Region& region, mpol_ctl_region& out) {
+    control::store(out.bound, control::kBoundChanging);
+    control::store(out.bound_nodes, region.bound_nodes.load(std::memory_order_relaxed));
+    control::store(out.bound, region.bound.load(std::memory_order_relaxed));
+}
+
 void mirror(unsigned row) {
     const Region& region = regions[row];
     mpol_ctl_region& out = local.regions[row];
@@ -96,6 +102,8 @@ void mirror(unsigned row) {
     control::store(out.size, uint64_t{region.size});
     control::store(out.scope, uint32_t{region.scope});
     control::store(out.carved, uint64_t{region.carved.load(std::memory_order_relaxed)});
+    control::store(out.committed, uint64_t{region.committed.load(std::memory_order_relaxed)});
+    mirror_bound(region, out);
     control::store(out.start, uint64_t{region.start.load(std::memory_order_relaxed)});
 }
 
@@ -123,7 +131,7 @@ unsigned create_region(ScopeId scope, size_t size, size_t alignment) {
     return row;
 }
 
-bool commit(Region& region, size_t end) {
+bool commit(Region& region, unsigned row, size_t end) {
     size_t committed = region.committed.load(std::memory_order_acquire);
     if (end <= committed) return true;
     const size_t wanted = std::min(round_up(end, kHugePage), region.size);
@@ -138,6 +146,10 @@ bool commit(Region& region, size_t end) {
     while (committed < wanted && !region.committed.compare_exchange_weak(
                                      committed, wanted, std::memory_order_acq_rel)) {
     }
+    if (region.mirrored.load(std::memory_order_acquire)) {
+        control::store(local.regions[row].committed,
+                       uint64_t{region.committed.load(std::memory_order_relaxed)});
+    }
     return true;
 }
 
@@ -151,7 +163,7 @@ void* carve_from(unsigned row, size_t size, size_t alignment, bool& ret_no_memor
         begin = round_up(base + carved, alignment) - base;
         if (begin > region.size || region.size - begin < size) return nullptr;
     } while (!region.carved.compare_exchange_weak(carved, begin + size, std::memory_order_acq_rel));
-    if (!commit(region, begin + size)) {
+    if (!commit(region, row, begin + size)) {
         ret_no_memory = true;
         return nullptr;
     }
@@ -227,6 +239,12 @@ ScopeId owner_of(const void* address) {
         if (start != 0 && at - start < regions[row].size) return regions[row].scope;
     }
     return kProcessScope;
+}
+
+void tell_bound(Region& region, unsigned row, const control::BoundWords& words) {
+    region.bound_nodes.store(words.nodes, std::memory_order_relaxed);
+    region.bound.store(words.bound, std::memory_order_relaxed);
+    if (region.mirrored.load(std::memory_order_acquire)) mirror_bound(region, local.regions[row]);
 }
 
 size_t reserved_bytes() { return reserved.load(std::memory_order_relaxed); }

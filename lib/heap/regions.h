@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "control/bound.h"
 #include "mpol/control.h"
 
 namespace mpol::heap {
@@ -43,6 +44,8 @@ struct Region {
     ScopeId scope;
     std::atomic<size_t> carved;
     std::atomic<size_t> committed;
+    std::atomic<uint64_t> bound;  // control::BoundWords of the last mbind; 0: none
+    std::atomic<uint64_t> bound_nodes;
     std::atomic<bool> mirrored;  // its row of the segment is backed by memory
 };
 
@@ -65,6 +68,10 @@ bool uncarve(void* at, size_t size);
 
 // Who owns the memory at address: kProcessScope for memory that is in no region, too.
 [[nodiscard]] ScopeId owner_of(const void* address);
+
+// What a region was bound to, for its row of the segment. Two threads that bind it at once tell the same
+// in the end: both go on until the scope's binding is what they used.
+void tell_bound(Region& region, unsigned row, const control::BoundWords& words);
 
 // Bytes reserved in regions, all scopes.
 [[nodiscard]] size_t reserved_bytes();

@@ -79,7 +79,12 @@ int bind_range(void* start, size_t size, const Binding& binding) {
     return err;
 }
 
-void report_bound(const Region& region, unsigned row, int err) {
+void report_bound(Region& region, unsigned row, const Binding& binding, int err) {
+    if (err == 0) {
+        control::BoundWords words;
+        if (binding.set) words = control::encode_bound(binding.policy, binding.effective);
+        tell_bound(region, row, words);
+    }
     if (!region.mirrored.load(std::memory_order_acquire)) return;
     control::store(local.regions[row].applied_errno, static_cast<uint32_t>(-err));
 }
@@ -92,7 +97,7 @@ int bind_region(Region& region, unsigned row, uintptr_t start, const Binding& bi
                               static_cast<uint64_t>(binding.policy.mode_word()),
                               binding.effective.words[0]);
     }
-    report_bound(region, row, err);
+    report_bound(region, row, binding, err);
     return err;
 }
 
@@ -127,7 +132,9 @@ Run next_run(ScopeId id, unsigned from) {
 int bind_run(const Run& run, const Binding& binding) {
     if (run.last - run.first > 1 &&
         bind_range(reinterpret_cast<void*>(run.start), run.end - run.start, binding) == 0) {
-        for (unsigned row = run.first; row < run.last; ++row) report_bound(region_at(row), row, 0);
+        for (unsigned row = run.first; row < run.last; ++row) {
+            report_bound(region_at(row), row, binding, 0);
+        }
         return 0;
     }
     // One by one it is told which can't be bound, and the others are.

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a region is bound to, as two words of its row: the kernel's mode word, the home node, and the
+// effective nodes of one word of the mask. A mask that spans several (more than 64 nodes apart) is
+// told to be incomplete; on machines of today it is whole.
+//
+//   bound:  0 set | 1 incomplete | 2 changing | 16-31 mode word | 32-47 home node, int16 | 48-55 mask word's index
+//   bound_nodes: that word of the mask
+//
+// Pure; never allocates; async-signal-safe.
+#pragma once
+
+#include <cstdint>
+
+#include "policy/policy.h"
+
+namespace mpol::control {
+
+inline constexpr uint64_t kBoundSet = 1;
+inline constexpr uint64_t kBoundIncomplete = 2;
+inline constexpr uint64_t kBoundChanging = 4;  // the two words don't belong together now
+
+struct BoundWords {
+    uint64_t bound = 0;
+    uint64_t nodes = 0;
+};
+
+// A region's policy with its effective nodes in place of the user's.
+struct Bound {
+    Policy policy{};
+    bool whole = true;  // false: policy.nodes lacks some
+};
+
+[[nodiscard]] inline BoundWords encode_bound(const Policy& policy, const NodeMask& effective) {
+    const unsigned index = effective.empty() ? 0 : effective.first() / 64;
+    const bool whole = effective.end() <= (index + 1) * 64;
+    return {kBoundSet | (whole ? 0 : kBoundIncomplete) |
+                static_cast<uint64_t>(static_cast<uint16_t>(policy.mode_word())) << 16 |
+                static_cast<uint64_t>(static_cast<uint16_t>(policy.home_node)) << 32 |
+                static_cast<uint64_t>(index) << 48,
+            effective.words[index]};
+}
+
+// False: nothing is bound, or the words are no policy.
+[[nodiscard]] inline bool decode_bound(const BoundWords& words, Bound& ret_bound) {
+    const auto mode_word = static_cast<uint16_t>(words.bound >> 16);
+    const auto mode = static_cast<uint8_t>(mode_word & ~kModeFlags);
+    const auto home = static_cast<int16_t>(words.bound >> 32);
+    const auto index = static_cast<uint8_t>(words.bound >> 48);
+    if ((words.bound & kBoundSet) == 0 || (mode_word & ~kModeFlags) >= static_cast<int>(kModeCount) ||
+        home < kNoNode || home >= static_cast<int32_t>(kMaxNodes) || index >= kNodeWords) {
+        return false;
+    }
+    ret_bound = {};
+    ret_bound.policy.mode = static_cast<Mode>(mode);
+    ret_bound.policy.flags = mode_word & kModeFlags;
+    ret_bound.policy.home_node = home;
+    ret_bound.policy.nodes.words[index] = words.nodes;
+    ret_bound.whole = (words.bound & kBoundIncomplete) == 0;
+    return true;
+}
+
+}  // namespace mpol::control
