@@ -22,6 +22,8 @@ struct Arguments {
     bool strict = false;
     bool verbose = false;
     bool allow_absent = false;
+    bool exact = false;
+    bool no_residency = false;
     int timeout_ms = kTimeoutMsDefault;
 
     std::string target;                // PID or PID/TID

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values for programs: one object on one line, ASCII only. Names are stable; new ones may be added.
-#include <nlohmann/json.hpp>
+#include "cli/json.h"
 
 #include "cli/values.h"
 #include "cli/words.h"
@@ -10,12 +10,12 @@
 namespace mpol::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 std::string dump(const Json& object) {
     // Names of processes need not be UTF-8.
     return object.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
 }
+
+}  // namespace
 
 Json nodes_json(const NodeMask& nodes) {
     Json out = Json::array();
@@ -42,6 +42,12 @@ Json optional_policy(const std::optional<Policy>& policy) {
     return policy ? policy_json(*policy) : Json(nullptr);
 }
 
+Json errno_json(int err) {
+    return err == 0 ? Json(nullptr) : Json(errno_name(err));
+}
+
+namespace {
+
 Json origin_json(const control::Origin& origin) {
     Json out = {{"kind", origin_name(origin.kind)}, {"time", utc_time(origin.time_ns)}};
     if (origin.kind == MPOL_CTL_ORIGIN_OUTSIDE) {
@@ -50,10 +56,6 @@ Json origin_json(const control::Origin& origin) {
         out["pid"] = origin.pid;
     }
     return out;
-}
-
-Json errno_json(int err) {
-    return err == 0 ? Json(nullptr) : Json(errno_name(err));
 }
 
 // What is common to a process's and a thread's published policy.
@@ -180,6 +182,10 @@ Json render(const Meaning& meaning) {
             {"effective", nodes_json(meaning.effective)},
             {"allowed", nodes_json(meaning.allowed)},
             {"mode_word", meaning.policy.mode_word()}};
+}
+
+Json render(const MapsView& view) {
+    return render_json(view);
 }
 
 Json render(const Text& text) {

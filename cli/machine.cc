@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/machine.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <cstdio>
 
 #include "cli/words.h"
+#include "control/proc.h"
 #include "policy/contextualise.h"
 #include "policy/modes.h"
 #include "policy/text.h"
@@ -90,6 +94,27 @@ Result<void> check_supported(const Policy& policy, const Machine& machine) {
     return failed(ENOTSUP,
                   fmt::format("this kernel ({}) does not take the flag {} with {}", machine.release,
                               flag_names(policy.flags), mode_info(policy.mode)->kernel_name));
+}
+
+KernelWeights read_kernel_weights(const Machine& machine) {
+    KernelWeights weights;
+    const NodeMask& nodes = machine.has_memory;
+    for (unsigned node = nodes.first(); node < kMaxNodes; node = nodes.next(node + 1)) {
+        const auto text = control::read_small_file(
+            AT_FDCWD, fmt::format("/sys/kernel/mm/mempolicy/weighted_interleave/node{}", node));
+        unsigned weight = 0;
+        if (text && std::sscanf(text->c_str(), "%u", &weight) == 1 && weight <= UINT8_MAX) {
+            weights.of[node] = static_cast<uint8_t>(weight);
+        }
+    }
+    return weights;
+}
+
+uint64_t interleave_index_mask(const Machine& machine) {
+    unsigned major = 0;
+    unsigned minor = 0;
+    const bool told = std::sscanf(machine.release.c_str(), "%u.%u", &major, &minor) == 2;
+    return told && (major < 6 || (major == 6 && minor < 7)) ? UINT32_MAX : UINT64_MAX;
 }
 
 Result<NodeMask> effective_nodes(const Policy& policy, const NodeMask& allowed,

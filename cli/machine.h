@@ -7,6 +7,7 @@
 
 #include "cli/error.h"
 #include "policy/parse.h"
+#include "policy/placement.h"
 
 namespace mpol::cli {
 
@@ -26,6 +27,12 @@ struct Machine {
 
 // The kernel's own answer. The calling thread's policy is put back.
 [[nodiscard]] Result<void> check_supported(const Policy& policy, const Machine& machine);
+
+// How a weighted interleave without weights of its own shares pages out, as sysfs tells now.
+[[nodiscard]] KernelWeights read_kernel_weights(const Machine& machine);
+
+// The bits of a page's number that an interleave divides: kernels before 6.7 keep 32 of them.
+[[nodiscard]] uint64_t interleave_index_mask(const Machine& machine);
 
 // What the policy means for somebody (named by whose, as in "process 4242") who may use allowed;
 // kFailed when it means nothing.

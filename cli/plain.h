@@ -19,5 +19,6 @@ void add(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
 
 [[nodiscard]] std::string render(const GetView& view);
 [[nodiscard]] std::string render(const UncontrolledView& view);
+[[nodiscard]] std::string render(const MapsView& view);
 
 }  // namespace mpol::cli

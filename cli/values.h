@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cli/error.h"
+#include "cli/maps_view.h"
 #include "control/attach.h"
 #include "policy/policy.h"
 
@@ -133,7 +134,7 @@ struct Text {
     std::string text;
 };
 
-using Value = std::variant<GetView, UncontrolledView, Listing, Change, Meaning, Text>;
+using Value = std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, Text>;
 
 struct Answer {
     Status status = Status::kOk;

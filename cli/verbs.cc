@@ -25,6 +25,10 @@ constexpr OptionInfo kGetOptions[] = {{"--threads", "",
                                        &Arguments::all_threads}};
 constexpr OptionInfo kSetOptions[] = {kProcess, kNoWait, kTimeout, kAllowAbsent};
 constexpr OptionInfo kUnsetOptions[] = {kProcess, kNoWait, kTimeout};
+constexpr OptionInfo kMapsOptions[] = {
+    {"--no-residency", "", "leave the pages alone: microseconds for any heap",
+     &Arguments::no_residency},
+    {"--exact", "", "look at every page above 4 GiB too", &Arguments::exact}};
 constexpr OptionInfo kPolicyOptions[] = {
     {"--strict", "", "accept what the kernel's own parser accepts, nothing else",
      &Arguments::strict},
@@ -35,6 +39,7 @@ constexpr OperandInfo kTargetOperand = {Operand::kTarget, "PID[/TID]", true};
 constexpr OperandInfo kPolicyOperand = {Operand::kPolicy, "POLICY", true};
 constexpr OperandInfo kRunOperands[] = {{Operand::kPolicy, "POLICY", false},
                                         {Operand::kCommand, "COMMAND", true}};
+constexpr OperandInfo kProcessOperands[] = {{Operand::kTarget, "PID", true}};
 constexpr OperandInfo kTargetOperands[] = {kTargetOperand};
 constexpr OperandInfo kSetOperands[] = {kTargetOperand, kPolicyOperand};
 constexpr OperandInfo kPolicyOperands[] = {kPolicyOperand};
@@ -63,6 +68,11 @@ constexpr Example kSetExamples[] = {
 constexpr Example kUnsetExamples[] = {
     {"mpol unset 4242", "back to the policy that the process was started with"},
     {"mpol unset 4242/4250", "the thread follows its process again"},
+};
+constexpr Example kMapsExamples[] = {
+    {"mpol maps 4242", "the heap of a process, region by region, and on which nodes it lies"},
+    {"mpol maps 4242 --json | jq '.totals.misplaced_bytes'", "what a migration would move"},
+    {"mpol maps 4242 --no-residency", "policies and sizes only"},
 };
 constexpr Example kPolicyExamples[] = {
     {"mpol policy 'bind=static:0-3'", "what it means on this machine"},
@@ -98,6 +108,12 @@ constexpr Verb kVerbs[] = {
      "A thread follows its process again; a process has again the policy that it\n"
      "started with.",
      kTargetOperands, kUnsetOptions, kUnsetExamples, unset},
+    {"maps", "PID", "show the heap of a process, region by region",
+     "Shows each region's scope, the policy asked for and the one in effect, bytes\n"
+     "reserved, committed and carved (given to the allocator), and which pages are\n"
+     "there: on each node, in huge pages, and misplaced: not where the policy in\n"
+     "effect wants them. Of more than 4 GiB, pages are sampled, and it says so.",
+     kProcessOperands, kMapsOptions, kMapsExamples, maps},
     {"policy", "POLICY", "show what a policy's text means here",
      "Prints POLICY as the kernel prints it, the nodes that were named and the nodes\n"
      "that are meant on this machine; or what is wrong with it.",

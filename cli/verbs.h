@@ -60,6 +60,7 @@ struct Verb {
 [[nodiscard]] Result<Answer> get(const Arguments& arguments);
 [[nodiscard]] Result<Answer> set(const Arguments& arguments);
 [[nodiscard]] Result<Answer> unset(const Arguments& arguments);
+[[nodiscard]] Result<Answer> maps(const Arguments& arguments);
 [[nodiscard]] Result<Answer> explain_policy(const Arguments& arguments);
 [[nodiscard]] Result<Answer> completion(const Arguments& arguments);
 
