@@ -116,6 +116,19 @@ class CliTest(unittest.TestCase):
             os.sched_yield()
 
 
+def numa_maps_bytes(pid, region):
+    """Bytes by node of the mappings that start in a region, as the kernel counts them."""
+    end = region["start"] + region["reserved_bytes"]
+    found = {}
+    with open(f"/proc/{pid}/numa_maps", encoding="ascii", errors="replace") as file:
+        for line in file:
+            if region["start"] <= int(line.split()[0], 16) < end:
+                size = int(re.search(r"kernelpagesize_kB=(\d+)", line + "kernelpagesize_kB=4")[1])
+                for node, pages in re.findall(r" N(\d+)=(\d+)", line):
+                    found[node] = found.get(node, 0) + int(pages) * size * 1024
+    return found
+
+
 def lines(*text):
     return "".join(line + "\n" for line in text)
 

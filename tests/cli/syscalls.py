@@ -1,20 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""System calls that Python has no name for. As a program: refuses mbind, or set_mempolicy of one
-mode, and then executes the rest of the command line: syscalls.py mbind|MODE ERRNO COMMAND..."""
+"""System calls that Python has no name for. As a program: refuses mbind or move_pages, or set_mempolicy
+of one mode, and then executes the rest of the command line: syscalls.py mbind|MODE ERRNO COMMAND..."""
 import ctypes
 import os
 import platform
 import struct
 import sys
 
-NUMBERS = {"x86_64": {"mbind": 237, "set_mempolicy": 238},
-           "aarch64": {"mbind": 235, "set_mempolicy": 237}}[platform.machine()]
+NUMBERS = {"x86_64": {"mbind": 237, "set_mempolicy": 238, "move_pages": 279},
+           "aarch64": {"mbind": 235, "set_mempolicy": 237, "move_pages": 239}}[platform.machine()]
 PR_SET_NO_NEW_PRIVS = 38
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
 RET_ALLOW = 0x7FFF0000
 RET_ERRNO = 0x00050000
+MADV_HUGEPAGE = 14
 libc = ctypes.CDLL(None, use_errno=True)
+libc.malloc.restype = ctypes.c_size_t
+libc.malloc.argtypes = [ctypes.c_size_t]
+libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+
+def malloc(size):
+    """Never given back."""
+    return libc.malloc(size)
+
+
+def madvise_huge(address, size):
+    if libc.madvise(address, size, MADV_HUGEPAGE) != 0:
+        raise OSError(ctypes.get_errno(), "madvise")
+    return "advised"
+
+
+def nodes_of_pages(pid, addresses):
+    """By move_pages without targets: a node each, or negative for none."""
+    pages = (ctypes.c_size_t * len(addresses))(*addresses)
+    status = (ctypes.c_int * len(addresses))()
+    if libc.syscall(NUMBERS["move_pages"], pid, ctypes.c_size_t(len(addresses)), pages, None,
+                    status, 0) != 0:
+        raise OSError(ctypes.get_errno(), "move_pages")
+    return list(status)
 
 
 def set_mempolicy(mode, nodes):
@@ -45,8 +71,8 @@ def refuse(name, err, mode=None):
 
 if __name__ == "__main__":
     what, number = sys.argv[1], int(sys.argv[2])
-    if what == "mbind":
-        refuse("mbind", number)
+    if what in NUMBERS:
+        refuse(what, number)
     else:
         refuse("set_mempolicy", number, int(what))
     os.execv(sys.argv[3], sys.argv[3:])

@@ -14,22 +14,36 @@ workers = {}
 def work(orders, answers):
     answers.put(threading.get_native_id())
     while True:
-        orders.get()
-        answers.put(len(bytearray(1 << 16)))
+        answers.put(orders.get()())
 
 
 def start_thread():
     orders, answers = queue.SimpleQueue(), queue.SimpleQueue()
-    threading.Thread(target=work, args=(orders, answers), daemon=True).start()
+    thread = threading.Thread(target=work, args=(orders, answers), daemon=True)
+    thread.start()
     tid = answers.get()
-    workers[tid] = (orders, answers)
+    workers[tid] = (orders, answers, thread)
     return tid
 
 
-def allocate_in(tid):
-    orders, answers = workers[tid]
-    orders.put(None)
+def run_in(tid, order):
+    orders, answers, _ = workers[tid]
+    orders.put(order)
     return answers.get()
+
+
+def touch(address, size, step=None):
+    """Writes all of it, or a megabyte in each step."""
+    for at in range(address, address + size, step or size):
+        syscalls.libc.memset(at, 1, min(step and 1 << 20 or size, address + size - at))
+    return "touched"
+
+
+def end_thread(tid):
+    orders, _, thread = workers.pop(tid)
+    orders.put(sys.exit)
+    thread.join()
+    return "ended"
 
 
 def rename(name):
@@ -41,7 +55,12 @@ def rename(name):
 VERBS = {
     "ping": lambda: "pong",
     "thread": start_thread,
-    "allocate": lambda tid: allocate_in(int(tid)),
+    "allocate": lambda tid: run_in(int(tid), lambda: len(bytearray(1 << 16))),
+    "end": lambda tid: end_thread(int(tid)),
+    "hold": lambda size: syscalls.malloc(int(size)),
+    "hold_in": lambda tid, size: run_in(int(tid), lambda: syscalls.malloc(int(size))),
+    "touch": lambda *numbers: touch(*map(int, numbers)),
+    "huge": lambda address, size: syscalls.madvise_huge(int(address), int(size)),
     "rename": rename,
     "mempolicy": lambda mode, nodes: syscalls.set_mempolicy(int(mode), int(nodes)),
     "environment": lambda name: os.environ.get(name, "(unset)"),
