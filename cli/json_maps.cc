@@ -33,7 +33,9 @@ Json region_json(const RegionView& region) {
     const bool thread = region.scope == RegionView::Scope::kThread;
     const bool waiting = region.scope == RegionView::Scope::kWaiting;
     Json out = {{"start", state.start},
-                {"scope", thread ? "thread" : waiting ? "waiting" : "process"},
+                {"scope", thread    ? "thread"
+                          : waiting ? "waiting"
+                                    : "process"},
                 {"tid", thread ? Json(region.tid) : Json(nullptr)},
                 {"asked", optional_policy(region.asked)},
                 {"effective", optional_policy(region.effective)},

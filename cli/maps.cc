@@ -24,7 +24,8 @@ constexpr uint64_t kAddressesEnd = uint64_t{1} << 56;
 // jemalloc has at most so many arenas, one for each scope.
 constexpr uint32_t kScopesMax = 4094;
 
-// Where a process can't lie about itself without being found out; what it can lie about is harmless.
+// Where a process can't lie about itself without being found out; what it can lie about is
+// harmless.
 bool is_plausible(const RegionState& state) {
     return state.start % control::kPageBytes == 0 && state.size % control::kPageBytes == 0 &&
            state.size <= kAddressesEnd && state.start <= kAddressesEnd - state.size &&
@@ -135,10 +136,11 @@ pid_t task_of(const control::Target& target) {
 
 tl::unexpected<Error> not_attached(const control::Failure& failure, pid_t pid) {
     if (failure.err != ENODEV) return failed(failure);
-    return failed(ENODEV, failure.what,
-                  fmt::format("mpol get {} shows what the kernel tells of it; to have regions, start "
-                              "it with: mpol run -- COMMAND",
-                              pid));
+    return failed(
+        ENODEV, failure.what,
+        fmt::format("mpol get {} shows what the kernel tells of it; to have regions, start "
+                    "it with: mpol run -- COMMAND",
+                    pid));
 }
 
 }  // namespace

@@ -19,14 +19,19 @@ namespace mpol::cli {
 struct Residency {
     uint64_t bytes = 0;
     std::map<unsigned, uint64_t> bytes_by_node;
-    std::optional<uint64_t> huge_bytes;       // empty: this kernel does not tell
-    std::optional<uint64_t> misplaced_bytes;  // not where the policy wants them; empty: can't be told
+    std::optional<uint64_t> huge_bytes;  // empty: this kernel does not tell
+    std::optional<uint64_t>
+        misplaced_bytes;  // not where the policy wants them; empty: can't be told
     bool sampled = false;
     double standard_error_bytes = 0;  // of the least certain of the figures
 };
 
 struct RegionView {
-    enum class Scope { kProcess, kThread, kWaiting };  // kWaiting: for the next thread that needs one
+    enum class Scope {
+        kProcess,
+        kThread,
+        kWaiting
+    };  // kWaiting: for the next thread that needs one
 
     control::RegionState state;
     Scope scope = Scope::kProcess;

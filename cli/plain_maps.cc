@@ -82,10 +82,10 @@ Row header(const MapsView& view, const NodeMask& nodes) {
 
 Row region_row(const MapsView& view, const RegionView& region, const NodeMask& nodes) {
     const control::RegionState& state = region.state;
-    Row row = {fmt::format("{:x}", state.start), scope_words(region),
-               asked_words(region),              effective_words(region),
-               bytes_words(state.size),          bytes_words(state.committed),
-               bytes_words(state.carved)};
+    Row row = {
+        fmt::format("{:x}", state.start), scope_words(region),     asked_words(region),
+        effective_words(region),          bytes_words(state.size), bytes_words(state.committed),
+        bytes_words(state.carved)};
     if (view.residency) add_residency(row, region.residency, nodes);
     return row;
 }
@@ -125,7 +125,8 @@ void add_counting_notes(std::string& out, const MapsView& view) {
     if (!view.residency) return;
     if (view.residency->sampled) {
         add(out,
-            "note: sampled: {} of {} pages were looked at, so figures of all regions have a standard "
+            "note: sampled: {} of {} pages were looked at, so figures of all regions have a "
+            "standard "
             "error of up to {}; --exact looks at all\n",
             view.pages_looked_at, view.pages,
             bytes_words(static_cast<uint64_t>(view.residency->standard_error_bytes)));
@@ -153,8 +154,8 @@ std::string render(const MapsView& view) {
     rows.push_back(totals_row(view, nodes));
     add_table(out, rows);
     if (view.unmanaged_bytes != 0) {
-        add(out, "note: {} more of the heap {} mapped outside the regions\n",
-            bytes_words(view.unmanaged_bytes), view.unmanaged_bytes == 1 ? "is" : "are");
+        add(out, "note: outside the regions the heap has {} more\n",
+            bytes_words(view.unmanaged_bytes));
     }
     add_counting_notes(out, view);
     for (const RegionView& region : view.regions) {

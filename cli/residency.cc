@@ -49,7 +49,8 @@ class Counter {
         Tally tally;
         tally.pages = pages_of(region);
         const bool sampled = looks < tally.pages;
-        const auto done = sampled ? sample(state, wanted, looks, tally) : count(state, wanted, tally);
+        const auto done =
+            sampled ? sample(state, wanted, looks, tally) : count(state, wanted, tally);
         if (!done) return tl::unexpected(done.error());
         return residency(state, wanted, tally);
     }
@@ -95,14 +96,14 @@ class Counter {
         return lookup_.nodes_of({addresses_.data(), pages}, {nodes_.data(), pages});
     }
 
-    // Where the kernel doesn't tell: 2 MiB all on one node, in a region that has huge pages, is one.
+    // Where the kernel doesn't tell: 2 MiB all on one node, in a region that has huge pages, is
+    // one.
     void guess_huge(uint64_t pages) {
         for (uint64_t i = 0; i < pages; ++i) {
             if (addresses_[i] % kHugePageBytes != 0 || i + kHugePages > pages) continue;
             const bool one_node =
-                nodes_[i] != kNoPage &&
-                std::all_of(&nodes_[i], &nodes_[i] + kHugePages,
-                            [&](int node) { return node == nodes_[i]; });
+                nodes_[i] != kNoPage && std::all_of(&nodes_[i], &nodes_[i] + kHugePages,
+                                                    [&](int node) { return node == nodes_[i]; });
             std::fill_n(&huge_[i], kHugePages, one_node);
         }
     }

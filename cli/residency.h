@@ -9,9 +9,9 @@
 
 namespace mpol::cli {
 
-// Fills in the residency of view and of its plausible regions, or why it can't be had (not_counted).
-// task: a thread of the process that has not exited. all: every page, however many. Failure: the
-// process has exited.
+// Fills in the residency of view and of its plausible regions, or why it can't be had
+// (not_counted). task: a thread of the process that has not exited. all: every page, however many.
+// Failure: the process has exited.
 [[nodiscard]] Result<void> count_residency(MapsView& view, pid_t task, const Machine& machine,
                                            bool all);
 

@@ -30,8 +30,8 @@ inline constexpr uint64_t kSampledPagesMin = 512;
 // Preconditions: looks <= pages, pages * looks < 2^64.
 [[nodiscard]] std::vector<uint64_t> random_pages(uint64_t pages, uint64_t looks, uint64_t seed);
 
-// In pages: of the estimate pages * hits / looks. Never 0 for a sample: that none was hit doesn't say
-// that there is none.
+// In pages: of the estimate pages * hits / looks. Never 0 for a sample: that none was hit doesn't
+// say that there is none.
 [[nodiscard]] double standard_error(uint64_t pages, uint64_t looks, uint64_t hits);
 
 }  // namespace mpol::cli

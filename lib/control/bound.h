@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a region is bound to, as two words of its row: the kernel's mode word, the home node, and the
-// effective nodes of one word of the mask. A mask that spans several (more than 64 nodes apart) is
-// told to be incomplete; on machines of today it is whole.
+// What a region is bound to, as two words of its row: the kernel's mode word, the home node, and
+// the effective nodes of one word of the mask. A mask that spans several (more than 64 nodes apart)
+// is told to be incomplete; on machines of today it is whole.
 //
-//   bound:  0 set | 1 incomplete | 2 changing | 16-31 mode word | 32-47 home node, int16 | 48-55 mask word's index
-//   bound_nodes: that word of the mask
+//   bound:  0 set | 1 incomplete | 2 changing | 16-31 mode word | 32-47 home node, int16 | 48-55
+//   mask word's index bound_nodes: that word of the mask
 //
 // Pure; never allocates; async-signal-safe.
 #pragma once
@@ -46,8 +46,9 @@ struct Bound {
     const auto mode = static_cast<uint8_t>(mode_word & ~kModeFlags);
     const auto home = static_cast<int16_t>(words.bound >> 32);
     const auto index = static_cast<uint8_t>(words.bound >> 48);
-    if ((words.bound & kBoundSet) == 0 || (mode_word & ~kModeFlags) >= static_cast<int>(kModeCount) ||
-        home < kNoNode || home >= static_cast<int32_t>(kMaxNodes) || index >= kNodeWords) {
+    if ((words.bound & kBoundSet) == 0 ||
+        (mode_word & ~kModeFlags) >= static_cast<int>(kModeCount) || home < kNoNode ||
+        home >= static_cast<int32_t>(kMaxNodes) || index >= kNodeWords) {
         return false;
     }
     ret_bound = {};

@@ -112,7 +112,7 @@ std::map<uint64_t, uint64_t> PageLookup::huge_bytes_by_mapping() const {
     char* line = nullptr;
     size_t capacity = 0;
     uint64_t mapping = 0;
-    for (unsigned i = 0; i < kSmapsLinesMax && ::getline(&line, &capacity, file) > 0; ++i) {
+    for (unsigned i = 0; i<kSmapsLinesMax&& ::getline(&line, &capacity, file)> 0; ++i) {
         unsigned long start = 0;
         unsigned long end = 0;
         unsigned long kib = 0;

@@ -69,8 +69,8 @@ bool uncarve(void* at, size_t size);
 // Who owns the memory at address: kProcessScope for memory that is in no region, too.
 [[nodiscard]] ScopeId owner_of(const void* address);
 
-// What a region was bound to, for its row of the segment. Two threads that bind it at once tell the same
-// in the end: both go on until the scope's binding is what they used.
+// What a region was bound to, for its row of the segment. Two threads that bind it at once tell the
+// same in the end: both go on until the scope's binding is what they used.
 void tell_bound(Region& region, unsigned row, const control::BoundWords& words);
 
 // Bytes reserved in regions, all scopes.

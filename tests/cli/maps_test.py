@@ -9,8 +9,8 @@ import tempfile
 import time
 import unittest
 
-from harness import (MPOL, NOBODY, NO_TARGET, NOT_PERMITTED, OK, USAGE, CliTest, Victim, lines, main,
-                     mpol, needs_root, numa_maps_bytes)
+from harness import (MPOL, NOBODY, NO_TARGET, NOT_PERMITTED, OK, USAGE, CliTest, Victim, lines,
+                     main, mpol, needs_root, numa_maps_bytes)
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -39,8 +39,8 @@ class MapsTest(CliTest):
         with Victim("bind:0") as victim:
             self.expect_out(mpol("maps", victim.pid), OK, (
                 rf"^process {victim.pid} \(python3[^)]*\): 1 region\n"
-                r"START +SCOPE +ASKED +EFFECTIVE +RESERVED +COMMITTED +CARVED +RESIDENT +NODE 0 +HUGE"
-                r" +MISPLACED\n"
+                r"START +SCOPE +ASKED +EFFECTIVE +RESERVED +COMMITTED +CARVED +RESIDENT +NODE 0"
+                r" +HUGE +MISPLACED\n"
                 rf"[0-9a-f]+ +process +bind:0 +bind:0 +1\.0 GiB( +{SIZE}){{6}}\n"
                 rf"total +1\.0 GiB( +{SIZE}){{6}}\n$"))
 
@@ -113,7 +113,8 @@ class MapsTest(CliTest):
             [region] = self.maps(victim)["regions"]
             self.assertEqual((region["asked"]["text"], region["effective"], region["applied"]),
                              ("bind:0", None, False))
-            self.assertRegex(mpol("maps", victim.pid).stdout, r" process +bind:0 +default \(pending\) ")
+            self.assertRegex(mpol("maps", victim.pid).stdout,
+                             r" process +bind:0 +default \(pending\) ")
 
     def test_nothing_is_misplaced_where_nothing_is_wanted(self):
         with Victim() as victim:
@@ -142,8 +143,8 @@ class MapsTest(CliTest):
             self.assertLessEqual(abs(exact["resident_bytes"] - totals["resident_bytes"]),
                                  4 * totals["standard_error_bytes"])
             self.assertRegex(mpol("maps", victim.pid).stdout, (
-                r"\nnote: sampled: \d+ of \d+ pages were looked at, so figures of all regions have a "
-                rf"standard error of up to {SIZE}; --exact looks at all\n$"))
+                r"\nnote: sampled: \d+ of \d+ pages were looked at, so figures of all regions have "
+                rf"a standard error of up to {SIZE}; --exact looks at all\n$"))
 
     @unittest.skipUnless(have_huge_pages(), "transparent huge pages are off")
     def test_huge_pages_are_counted(self):
@@ -168,8 +169,8 @@ class MapsTest(CliTest):
     def test_a_process_without_the_allocator_has_no_regions(self):
         self.expect(mpol("maps", os.getpid()), NO_TARGET, "", lines(
             f"mpol: process {os.getpid()} does not run under mpol's allocator",
-            f"hint: mpol get {os.getpid()} shows what the kernel tells of it; to have regions, start "
-            "it with: mpol run -- COMMAND"))
+            f"hint: mpol get {os.getpid()} shows what the kernel tells of it; to have regions, "
+            "start it with: mpol run -- COMMAND"))
 
     def test_a_thread_is_no_process(self):
         with Victim() as victim:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""System calls that Python has no name for. As a program: refuses mbind or move_pages, or set_mempolicy
-of one mode, and then executes the rest of the command line: syscalls.py mbind|MODE ERRNO COMMAND..."""
+"""System calls that Python has no name for. As a program: refuses mbind or move_pages, or
+set_mempolicy of one mode, and then executes the rest of the command line:
+syscalls.py mbind|move_pages|MODE ERRNO COMMAND..."""
 import ctypes
 import os
 import platform

@@ -48,8 +48,8 @@ TEST(Bound, WordsThatAreNoPolicyAreRefused) {
     const BoundWords good = encode_bound(policy, NodeMask::of(1));
     EXPECT_FALSE(decode_bound({}, bound));
     EXPECT_FALSE(decode_bound({good.bound & ~kBoundSet, good.nodes}, bound));
-    EXPECT_FALSE(decode_bound({good.bound | uint64_t{7} << 16, good.nodes}, bound));     // mode
-    EXPECT_FALSE(decode_bound({good.bound ^ uint64_t{1} << 47, good.nodes}, bound));     // home node
+    EXPECT_FALSE(decode_bound({good.bound | uint64_t{7} << 16, good.nodes}, bound));  // mode
+    EXPECT_FALSE(decode_bound({good.bound ^ uint64_t{1} << 47, good.nodes}, bound));  // home node
     EXPECT_FALSE(decode_bound({good.bound | uint64_t{0xff} << 48, good.nodes}, bound));  // word
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each region's row: how much is committed, and what it is bound to; in a forked child's own segment
-// as well.
+// Each region's row: how much is committed, and what it is bound to; in a forked child's own
+// segment as well.
 #include <gtest/gtest.h>
 
 #include "workbench.h"
