@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The helper thread: applies what is published to memory whose threads are busy elsewhere. It has
-// no slot, blocks all signals, sleeps on the segment's epoch, and is forgotten by a forked child.
+// The helper thread: applies what is published to memory whose threads are busy elsewhere, and takes
+// home what idle threads hold of others' memory. It has no slot, blocks all signals, sleeps on the
+// segment's epoch (without a timeout while nobody holds anything), and is forgotten by a forked child.
 #include <sys/prctl.h>
 
 #include <atomic>
@@ -10,6 +11,7 @@
 #include "control/segment.h"
 #include "heap/apply.h"
 #include "heap/task.h"
+#include "preload/foreign_batch.h"
 #include "preload/process.h"
 #include "preload/real.h"
 #include "sys/sys.h"
@@ -41,7 +43,7 @@ void* help(void*) {
         heap::apply_pending();
         nudge_threads();
         if (heap::any_binding()) start_cpuset_watch();
-        sys::futex_wait(&local.header.epoch, seen, -1);
+        sys::futex_wait(&local.header.epoch, seen, sweep_foreign());
     }
     set_status(false);
     state.store(State::kNone, std::memory_order_release);
