@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "preload/foreign_batch.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 
 #include "control/segment.h"
 #include "heap/je.h"
 #include "heap/task.h"
+#include "preload/process.h"
 #include "sys/sys.h"
 
 namespace mpol::preload {
@@ -33,15 +32,7 @@ struct alignas(64) Batch {
 constinit Batch batches[MPOL_CTL_SLOTS];
 constinit std::atomic<unsigned> batches_used{0};  // one more than the highest slot with a cache
 
-// 0: the helper is awake, or will be within kSweepNs. Else the number of the rest that it takes
-// until somebody wakes it.
-constinit std::atomic<uint32_t> rest{0};
-// The helper's.
-constinit uint32_t rests = 0;
-constinit uint64_t next_sweep_ns = 0;
-
-// The helper has announced its rest and is about to sleep, a few instructions later.
-constexpr int kWakesMax = 64;
+constinit uint64_t next_sweep_ns = 0;  // The helper's.
 
 // nullptr: the thread has no slot, not yet or no longer.
 Batch* own_batch() {
@@ -72,23 +63,6 @@ void flush(Batch& batch) {
     return true;
 }
 
-// The calling thread's batch was empty and is not any more.
-[[gnu::noinline]] void wake_sweeper() {
-    // Pairs with the fence in sweep_foreign: either the helper sees this batch, or its rest is seen
-    // here.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    const sys::ErrnoGuard guard;
-    for (int i = 0; i < kWakesMax; ++i) {
-        uint32_t resting = rest.load(std::memory_order_acquire);
-        if (resting == 0) return;
-        if (sys::futex_wake(&local.header.epoch, 1) > 0) {
-            rest.compare_exchange_strong(resting, 0, std::memory_order_acq_rel);
-            return;
-        }
-        ::sched_yield();
-    }
-}
-
 // False: the batch can't take it.
 bool hold(Batch& batch, void* pointer, size_t size) {
     if (!batch.try_take()) return false;
@@ -106,7 +80,7 @@ bool hold(Batch& batch, void* pointer, size_t size) {
         flush(batch);
     }
     batch.give_back();
-    if (__builtin_expect(objects == 1, 0)) wake_sweeper();
+    if (__builtin_expect(objects == 1, 0)) call_helper();
     return true;
 }
 
@@ -151,14 +125,7 @@ int64_t sweep_foreign() {
         flush_idle();
         next_sweep_ns = now + kSweepNs;
     }
-    if (!anyone_holds()) {
-        if (++rests == 0) ++rests;
-        rest.store(rests, std::memory_order_relaxed);
-        std::atomic_thread_fence(std::memory_order_seq_cst);  // Pairs with wake_sweeper.
-        if (!anyone_holds()) return -1;
-    }
-    rest.store(0, std::memory_order_release);
-    return static_cast<int64_t>(next_sweep_ns - now);
+    return anyone_holds() ? static_cast<int64_t>(next_sweep_ns - now) : -1;
 }
 
 void inherit_foreign() {
@@ -169,7 +136,6 @@ void inherit_foreign() {
         batch->bytes = 0;
         batch->give_back();
     }
-    rest.store(0, std::memory_order_release);
 }
 
 void flush_inherited() {

@@ -33,8 +33,8 @@ void free_foreign(void* pointer);
 // The calling thread exits: what it holds of others' goes back.
 void flush_foreign();
 
-// The helper thread's part: flushes what has lain untouched, and says for how many nanoseconds the
-// helper may sleep; -1: nobody holds anything, and whoever does first wakes it.
+// The helper thread's part: flushes what has lain untouched, and says in how many nanoseconds it is to
+// be called again; -1: nobody holds anything, and whoever does first calls the helper.
 [[nodiscard]] int64_t sweep_foreign();
 
 // In a forked child: what was taken at that moment, by a thread that does not exist here, is lost.
