@@ -18,6 +18,7 @@ struct Arguments {
 
     bool no_wait = false;
     bool process = false;
+    bool keep_cached = false;
     bool all_threads = false;
     bool strict = false;
     bool verbose = false;

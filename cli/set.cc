@@ -139,6 +139,7 @@ Result<Answer> change_policy(const Arguments& arguments, bool to_nothing) {
     change.timeout_ms = arguments.timeout_ms;
     auto target = Target::attach(name->pid, control::Access::kWrite);
     if (!target) return failed(target.error());
+    target->set_keep_cached(arguments.keep_cached);
     std::optional<control::ThreadSlot> slot;
     if (name->tid) {
         const auto found = target->slot_of(*name->tid);

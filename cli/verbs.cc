@@ -19,11 +19,15 @@ constexpr OptionInfo kTimeout = {"--timeout", "MS", "give up waiting after MS mi
 constexpr OptionInfo kProcess = {
     "--process", "", "for the whole process: threads lose their own policies", &Arguments::process};
 
+constexpr OptionInfo kKeepCached = {
+    "--keep-cached", "", "free memory that is cached keeps the pages it has",
+    &Arguments::keep_cached};
+
 constexpr OptionInfo kRunOptions[] = {kAllowAbsent};
 constexpr OptionInfo kGetOptions[] = {{"--threads", "",
                                        "every thread, not only those with a policy of their own",
                                        &Arguments::all_threads}};
-constexpr OptionInfo kSetOptions[] = {kProcess, kNoWait, kTimeout, kAllowAbsent};
+constexpr OptionInfo kSetOptions[] = {kProcess, kNoWait, kTimeout, kAllowAbsent, kKeepCached};
 constexpr OptionInfo kUnsetOptions[] = {kProcess, kNoWait, kTimeout};
 constexpr OptionInfo kMapsOptions[] = {
     {"--no-residency", "", "leave the pages alone: microseconds for any heap",

@@ -144,6 +144,13 @@ MPOL_API int mpol_read(const mpol_target *target, pid_t tid, struct mpol_state *
 MPOL_API int mpol_write(mpol_target *target, pid_t tid, const struct mpol_policy *policy,
                         int timeout_ms);
 
+#define MPOL_KEEP_CACHED 1u /* free memory that the target has cached keeps the pages it has */
+
+/* mpol_write with flags: 0 or MPOL_KEEP_CACHED. Without it cached free memory is given back, and
+ * faulted anew under the new policy. EINVAL: another flag. */
+MPOL_API int mpol_write_flags(mpol_target *target, pid_t tid, const struct mpol_policy *policy,
+                              unsigned flags, int timeout_ms);
+
 /* --- Text. */
 
 /* Parses a policy as mpol(1) takes it: the kernel's format, and the spellings of numactl, systemd

@@ -155,6 +155,9 @@ class Target {
     // server that writes for others; the uid is the calling thread's effective one.
     void set_writer(pid_t writer) { writer_ = writer; }
 
+    // What follows leaves the free memory that the target has cached as it is, pages and all.
+    void set_keep_cached(bool keep) { keep_cached_ = keep; }
+
     // nullopt: unset. Returns the generation published. Failure: ESRCH the thread has gone, EBUSY
     // another writer holds the lock for longer than timeout_ms.
     [[nodiscard]] Result<uint64_t> publish_process(const std::optional<Policy>& policy,
@@ -191,6 +194,7 @@ class Target {
     int fd_ = -1;
     mpol_ctl* segment_ = nullptr;
     pid_t writer_ = 0;  // 0: the calling process
+    bool keep_cached_ = false;
 };
 
 // Pids under /proc whose segment the caller can open for reading, ascending.

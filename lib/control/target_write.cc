@@ -23,12 +23,10 @@ constexpr int64_t kAliveCheckNs = 100'000'000;
 // Whoever asked and has not fetched the answer by then is gone: no wait is this long.
 constexpr uint64_t kAbandonedNs = 600'000'000'000;
 
-// The policy words of an unset: nothing but who and when.
-PolicyWords words_of(const std::optional<Policy>& policy, pid_t writer) {
+Origin origin_of(pid_t writer, bool keep_cached) {
     const pid_t pid = writer != 0 ? writer : ::getpid();
-    const Origin origin{MPOL_CTL_ORIGIN_OUTSIDE, ::geteuid(), static_cast<uint32_t>(pid),
-                        sys::realtime_ns()};
-    return encode(policy.value_or(Policy{}), origin);
+    return {MPOL_CTL_ORIGIN_OUTSIDE, ::geteuid(), static_cast<uint32_t>(pid), sys::realtime_ns(),
+            static_cast<uint8_t>(keep_cached ? MPOL_CTL_APPLY_KEEP_CACHED : 0)};
 }
 
 bool is_of(const mpol_ctl_slot& row, ThreadSlot slot) {
@@ -37,9 +35,10 @@ bool is_of(const mpol_ctl_slot& row, ThreadSlot slot) {
 
 // Writes one latch; the caller holds the writers' lock and has settled the spare's last owner.
 bool publish_one(mpol_ctl& segment, uint64_t owner, const SharedLatch& latch, uint64_t seen,
-                 const std::optional<Policy>& policy, pid_t writer) {
+                 const std::optional<Policy>& policy, const Origin& origin) {
     store(segment.header.spare_owner, owner);
-    const PolicyWords words = words_of(policy, writer);
+    // The words of an unset: nothing but who, when and how.
+    const PolicyWords words = encode(policy.value_or(Policy{}), origin);
     return latch_publish(latch, seen, policy ? kHasPolicy : 0, words.words);
 }
 
@@ -77,10 +76,11 @@ Result<uint64_t> Target::locked(int timeout_ms, Publish publish) {
 }
 
 Result<uint64_t> Target::publish_process(const std::optional<Policy>& policy, int timeout_ms) {
+    const Origin origin = origin_of(writer_, keep_cached_);
     return locked(timeout_ms, [&]() -> Result<uint64_t> {
         const SharedLatch latch = process_latch(*segment_);
         // Only writers change this word, and the lock is ours: it can't fail on an honest segment.
-        if (!publish_one(*segment_, 0, latch, SharedMemory::load(*latch.word), policy, writer_)) {
+        if (!publish_one(*segment_, 0, latch, SharedMemory::load(*latch.word), policy, origin)) {
             return tl::unexpected(fail(EPROTO, fmt::format("the control segment of process {} "
                                                            "changed under the lock", pid_)));
         }
@@ -90,12 +90,13 @@ Result<uint64_t> Target::publish_process(const std::optional<Policy>& policy, in
 
 Result<uint64_t> Target::publish_thread(ThreadSlot slot, const std::optional<Policy>& policy,
                                         int timeout_ms) {
+    const Origin origin = origin_of(writer_, keep_cached_);
     return locked(timeout_ms, [&]() -> Result<uint64_t> {
         const SharedLatch latch = slot_latch(*segment_, slot);
         const uint64_t seen = SharedMemory::load(*latch.word);
         // The tid is of the life that seen is of: in another, the publication fails.
         if ((seen & kState) != kLive || !is_of(segment_->slots[slot.slot], slot) ||
-            !publish_one(*segment_, 1 + slot.slot, latch, seen, policy, writer_)) {
+            !publish_one(*segment_, 1 + slot.slot, latch, seen, policy, origin)) {
             return tl::unexpected(
                 fail(ESRCH, fmt::format("the thread in slot {} of process {} has exited", slot.slot,
                                         pid_)));
@@ -105,6 +106,7 @@ Result<uint64_t> Target::publish_thread(ThreadSlot slot, const std::optional<Pol
 }
 
 Result<uint64_t> Target::publish_everywhere(const std::optional<Policy>& policy, int timeout_ms) {
+    const Origin origin = origin_of(writer_, keep_cached_);
     return locked(timeout_ms, [&]() -> Result<uint64_t> {
         const unsigned used = std::min(load(segment_->header.slots_used), MPOL_CTL_SLOTS);
         for (unsigned slot = 0; slot < used; ++slot) {
@@ -112,10 +114,10 @@ Result<uint64_t> Target::publish_everywhere(const std::optional<Policy>& policy,
             const uint64_t seen = SharedMemory::load(*latch.word);
             if ((seen & kState) != kLive || (seen & kHasPolicy) == 0) continue;
             // A thread that exits meanwhile needs no unset.
-            (void)publish_one(*segment_, 1 + slot, latch, seen, std::nullopt, writer_);
+            (void)publish_one(*segment_, 1 + slot, latch, seen, std::nullopt, origin);
         }
         const SharedLatch latch = process_latch(*segment_);
-        if (!publish_one(*segment_, 0, latch, SharedMemory::load(*latch.word), policy, writer_)) {
+        if (!publish_one(*segment_, 0, latch, SharedMemory::load(*latch.word), policy, origin)) {
             return tl::unexpected(fail(EPROTO, fmt::format("the control segment of process {} "
                                                            "changed under the lock", pid_)));
         }

@@ -51,12 +51,13 @@ T add(T& field, T value) {
     return __atomic_fetch_add(&field, value, __ATOMIC_ACQ_REL);
 }
 
-// Who set a policy, and when.
+// Who set a policy and when, and how it is to be applied.
 struct Origin {
     mpol_ctl_origin kind = MPOL_CTL_ORIGIN_NONE;
     uint32_t uid = 0;
     uint32_t pid = 0;
     uint64_t time_ns = 0;  // CLOCK_REALTIME
+    uint8_t apply = 0;     // MPOL_CTL_APPLY_*
 };
 
 struct PolicyWords {
@@ -72,7 +73,8 @@ static_assert(kWeightWord + kWeightedNodesMax / 8 == kPolicyWords);
     out.words[0] = static_cast<uint64_t>(policy.mode) | static_cast<uint64_t>(origin.kind) << 8 |
                    static_cast<uint64_t>(policy.flags) << 16 |
                    static_cast<uint64_t>(static_cast<uint16_t>(policy.home_node)) << 32 |
-                   static_cast<uint64_t>(policy.weight_source) << 48;
+                   static_cast<uint64_t>(policy.weight_source) << 48 |
+                   static_cast<uint64_t>(origin.apply) << 56;
     out.words[1] = origin.uid | static_cast<uint64_t>(origin.pid) << 32;
     out.words[2] = origin.time_ns;
     for (unsigned i = 0; i < kNodeWords; ++i) out.words[3 + i] = policy.nodes.words[i];
@@ -107,7 +109,13 @@ static_assert(kWeightWord + kWeightedNodesMax / 8 == kPolicyWords);
     ret_origin.uid = static_cast<uint32_t>(in.words[1]);
     ret_origin.pid = static_cast<uint32_t>(in.words[1] >> 32);
     ret_origin.time_ns = in.words[2];
+    ret_origin.apply = static_cast<uint8_t>(in.words[0] >> 56);
     return true;
+}
+
+// Of a policy, or of the publication that takes one away.
+[[nodiscard]] inline bool keeps_cached(const PolicyWords& in) {
+    return (in.words[0] >> 56 & MPOL_CTL_APPLY_KEEP_CACHED) != 0;
 }
 
 [[nodiscard]] inline SharedLatch process_latch(mpol_ctl& segment) {

@@ -27,6 +27,7 @@ namespace {
 // slot's word that scope was bound; kept here because the segment can be written by others.
 struct SlotScope {
     ScopeId scope;
+    bool keeps_cached;  // the publication that it was bound by
     uint64_t bound;
 };
 constinit SlotScope slot_scopes[MPOL_CTL_SLOTS];
@@ -38,28 +39,21 @@ constinit NodeMask known_allowed;
 enum class Asked { kNothing, kPolicy, kUnreadable };
 
 // What the latch asks for. kUnreadable: keep what is in force.
-Asked read_asked(const SharedLatch& latch, Policy& ret_policy, uint64_t& ret_word) {
+Asked read_asked(const SharedLatch& latch, Policy& ret_policy, uint64_t& ret_word,
+                 bool& ret_keeps_cached) {
     control::PolicyWords words;
     control::Origin origin;
     if (!control::latch_read(latch, words.words, ret_word)) {
         control::count(MPOL_CTL_LATCH_GAVE_UP);
         return Asked::kUnreadable;
     }
+    ret_keeps_cached = control::keeps_cached(words);
     if ((ret_word & kHasPolicy) == 0) return Asked::kNothing;
     if (!control::decode(words, ret_policy, origin)) {
         control::record_error(MPOL_CTL_ERROR_LATCH, EINVAL, words.words[0]);
         return Asked::kUnreadable;
     }
     return Asked::kPolicy;
-}
-
-// jemalloc's dirty extents would be handed out again with their old pages.
-void purge_arena(unsigned arena) {
-    size_t mib[3];
-    size_t length = std::size(mib);
-    if (je_mallctlnametomib("arena.0.purge", mib, &length) != 0) return;
-    mib[1] = arena;
-    je_mallctlbymib(mib, length, nullptr, nullptr, nullptr, 0);
 }
 
 void publish_effective(const Binding& binding) {
@@ -71,6 +65,7 @@ void publish_effective(const Binding& binding) {
 struct Bound {
     bool allowed_synced = false;
     uint64_t process_generation = 0;  // 0: nothing new
+    bool process_keeps_cached = false;
     uint64_t slots[MPOL_CTL_SLOTS / 64]{};
     bool any = false;
 };
@@ -123,7 +118,7 @@ void bind_process_as_asked(Bound& bound) {
     Policy policy;
     Binding binding;
     int err = 0;
-    switch (read_asked(control::process_latch(local), policy, word)) {
+    switch (read_asked(control::process_latch(local), policy, word, bound.process_keeps_cached)) {
         case Asked::kUnreadable:
             return;
         case Asked::kNothing:
@@ -149,7 +144,7 @@ void bind_slot_as_asked(unsigned slot, Bound& bound) {
     Policy policy;
     Binding binding;
     int err = 0;
-    switch (read_asked(control::slot_latch(local, slot), policy, word)) {
+    switch (read_asked(control::slot_latch(local, slot), policy, word, at.keeps_cached)) {
         case Asked::kUnreadable:
             return;
         case Asked::kNothing:
@@ -188,13 +183,13 @@ void for_each_slot(const Bound& bound, Visit visit) {
 }
 
 void purge(const Bound& bound) {
-    if (bound.process_generation != 0) {
+    if (bound.process_generation != 0 && !bound.process_keeps_cached) {
         purge_arena(kAllArenas);
         return;
     }
     for_each_slot(bound, [](unsigned slot) {
-        const ScopeId scope = slot_scopes[slot].scope;  // Racy by design: any arena may be purged.
-        if (scope != kProcessScope) purge_arena(scope_at(scope).arena);
+        const SlotScope at = slot_scopes[slot];  // Racy by design: any arena may be purged.
+        if (at.scope != kProcessScope && !at.keeps_cached) purge_arena(scope_at(at.scope).arena);
     });
 }
 
@@ -233,6 +228,14 @@ bool any_binding() {
     return false;
 }
 
+void purge_arena(unsigned arena) {
+    size_t mib[3];
+    size_t length = std::size(mib);
+    if (je_mallctlnametomib("arena.0.purge", mib, &length) != 0) return;
+    mib[1] = arena;
+    je_mallctlbymib(mib, length, nullptr, nullptr, nullptr, 0);
+}
+
 void acknowledge() {
     control::add(local.header.ack, uint32_t{1});
     sys::futex_wake(&local.header.ack, INT32_MAX);
@@ -267,7 +270,7 @@ ScopeId apply_first(int slot) {
         const sys::Locked locked(apply_mutex);
         scope = take_scope();
         if (scope != kProcessScope) {
-            slot_scopes[slot] = {scope, 0};
+            slot_scopes[slot] = {scope, false, 0};
             bind_slot_as_asked(static_cast<unsigned>(slot), bound);
         } else {
             store(local.slots[slot].applied_errno, uint32_t{EAGAIN});
@@ -280,7 +283,7 @@ ScopeId apply_first(int slot) {
 
 void adopt_scope(int slot, ScopeId scope) {
     const sys::Locked locked(apply_mutex);
-    slot_scopes[slot] = {scope, 0};
+    slot_scopes[slot] = {scope, false, 0};
 }
 
 void inherit_process(bool bound) {

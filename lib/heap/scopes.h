@@ -6,6 +6,15 @@
 // A scope's binding is what its regions are bound to, kept so that a region made later is bound the
 // same. It is read inside jemalloc's locks (a new region), so it is published by a latch and read
 // without waiting.
+//
+// Lifetimes, in place of the kernel's reference counts. A policy is a value: whoever needs one copies
+// it out of a latch (a task's out of the segment, a scope's binding out of the scope) and keeps
+// nothing that points to it, so a reader takes no reference and makes no atomic read-modify-write.
+// Replacing a policy is a publication to the latch; the old one is gone when the last copy goes out
+// of use. A scope is never freed, and neither are its arena and regions: a ScopeId, or a pointer into
+// a region, that somebody still has names the same memory for ever. Which thread a scope belongs to
+// changes under apply_mutex only (take_scope, give_scope), and who asks that of another task holds it;
+// a thread knows its own without.
 #pragma once
 
 #include <atomic>

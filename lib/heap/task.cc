@@ -20,8 +20,14 @@ thread_local constinit Task this_task;
 
 namespace {
 
-// Free memory in the thread's cache was faulted under an earlier policy.
 void flush_cache() { je_mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0); }
+
+// Free memory in the thread's cache was faulted under an earlier policy. Flushed, it makes slabs
+// empty, which become dirty extents: after those that were purged when the policy was applied.
+void give_cache_back() {
+    flush_cache();
+    if (!ask_for_purge()) purge_arena(kAllArenas);
+}
 
 void switch_arena(unsigned to, unsigned* ret_from) {
     unsigned from = 0;
@@ -85,13 +91,35 @@ void set_task_policy(const Policy& policy, ScopeId scope) {
     }
 }
 
-bool read_policy(const control::SharedLatch& latch, uint64_t& ret_word, bool& ret_has,
-                 Policy& ret_policy) {
+struct Asked {
+    uint64_t word = 0;
+    bool has = false;
+    bool keeps_cached = false;
+    Policy policy;
+};
+
+bool read_asked(const control::SharedLatch& latch, Asked& ret_asked) {
     control::PolicyWords words;
     control::Origin origin;
-    if (!control::latch_read(latch, words.words, ret_word)) return false;
-    ret_has = (ret_word & kHasPolicy) != 0;
-    return !ret_has || control::decode(words, ret_policy, origin);
+    if (!control::latch_read(latch, words.words, ret_asked.word)) return false;
+    ret_asked.has = (ret_asked.word & kHasPolicy) != 0;
+    ret_asked.keeps_cached = control::keeps_cached(words);
+    return !ret_asked.has || control::decode(words, ret_asked.policy, origin);
+}
+
+// The thread's own policy is new: from here on it allocates from its scope.
+void follow_own(const Asked& own) {
+    Task& task = this_task;
+    const bool first = task.owned_scope == kProcessScope;
+    if (first) task.owned_scope = apply_first(task.slot);
+    const bool there = task.scope == task.owned_scope;
+    if (!there) {
+        enter_scope(task.owned_scope);  // Its cache goes to where it is from.
+    } else if (!first && !own.keeps_cached) {
+        give_cache_back();
+    }
+    if (first) store(local.slots[task.slot].applied, generation(own.word));
+    set_task_policy(own.policy, task.owned_scope);
 }
 
 // Returns true when the thread has a policy of its own.
@@ -99,45 +127,38 @@ bool sync_own() {
     Task& task = this_task;
     if (task.slot < 0) return false;
     mpol_ctl_slot& row = local.slots[task.slot];
-    uint64_t word = SharedMemory::load(row.word);
+    const uint64_t word = SharedMemory::load(row.word);
     if (generation(word) == task.own_generation) return (word & kHasPolicy) != 0;
-    Policy policy;
-    bool has = false;
-    if (!read_policy(control::slot_latch(local, static_cast<unsigned>(task.slot)), word, has,
-                     policy)) {
+    Asked own;
+    if (!read_asked(control::slot_latch(local, static_cast<unsigned>(task.slot)), own)) {
         return task.scope != kProcessScope;
     }
-    task.own_generation = generation(word);
-    if (has) {
-        const bool first = task.owned_scope == kProcessScope;
-        if (first) task.owned_scope = apply_first(task.slot);
-        if (task.owned_scope != kProcessScope) enter_scope(task.owned_scope);
-        if (first) store(row.applied, generation(word));
-        set_task_policy(policy, task.owned_scope);
+    task.own_generation = generation(own.word);
+    if (own.has) {
+        follow_own(own);
     } else {
         leave_for_process();
         task.process_generation = 0;  // Its kernel task policy is the process's again.
-        store(row.applied, generation(word));
+        store(row.applied, generation(own.word));
     }
-    store(row.task_applied, generation(word));
-    return has;
+    store(row.task_applied, generation(own.word));
+    return own.has;
 }
 
 void sync_process() {
     Task& task = this_task;
-    uint64_t word = SharedMemory::load(local.header.process_word);
+    const uint64_t word = SharedMemory::load(local.header.process_word);
     if (generation(word) == task.process_generation) return;
     const bool first_sight = task.process_generation == 0;
-    Policy policy;
-    bool has = false;
-    if (!read_policy(control::process_latch(local), word, has, policy)) return;
-    task.process_generation = generation(word);
-    if (has) {
-        set_task_policy(policy, kProcessScope);
+    Asked process;
+    if (!read_asked(control::process_latch(local), process)) return;
+    task.process_generation = generation(process.word);
+    if (process.has) {
+        set_task_policy(process.policy, kProcessScope);
     } else {
         restore_task_policy();
     }
-    if (!first_sight) flush_cache();
+    if (!first_sight && !process.keeps_cached) give_cache_back();
     if (task.slot >= 0) store(local.slots[task.slot].process_seen, task.process_generation);
 }
 
@@ -197,26 +218,23 @@ void sync_task_policy() {
     Task& task = this_task;
     if (task.in_slow_path || task.exited || task.slot < 0) return;
     mpol_ctl_slot& row = local.slots[task.slot];
-    Policy policy;
-    uint64_t word = 0;
-    bool has = false;
-    const auto slot = static_cast<unsigned>(task.slot);
-    if (!read_policy(control::slot_latch(local, slot), word, has, policy)) return;
-    if (has) {
-        if (load(row.task_applied) == generation(word)) return;
-        set_task_policy(policy, task.owned_scope);
-        store(row.task_applied, generation(word));
+    Asked asked;
+    if (!read_asked(control::slot_latch(local, static_cast<unsigned>(task.slot)), asked)) return;
+    if (asked.has) {
+        if (load(row.task_applied) == generation(asked.word)) return;
+        set_task_policy(asked.policy, task.owned_scope);
+        store(row.task_applied, generation(asked.word));
         return;
     }
-    if (!read_policy(control::process_latch(local), word, has, policy)) return;
-    if (load(row.process_seen) == generation(word)) return;
-    if (has) {
-        set_task_policy(policy, kProcessScope);
+    if (!read_asked(control::process_latch(local), asked)) return;
+    if (load(row.process_seen) == generation(asked.word)) return;
+    if (asked.has) {
+        set_task_policy(asked.policy, kProcessScope);
     } else {
         restore_task_policy();
     }
     // process_generation stays: the thread's next allocator call still gives its cache back.
-    store(row.process_seen, generation(word));
+    store(row.process_seen, generation(asked.word));
 }
 
 void end_task() {

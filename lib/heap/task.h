@@ -26,8 +26,6 @@ struct Task {
     bool task_policy_saved = false;
     int slot = control::kNoSlot;
     unsigned automatic_arena = 0;   // where it was before it had a scope
-    unsigned foreign_tcache = 0;    // 1 + jemalloc tcache for other scopes' memory; 0: none yet
-    unsigned foreign_frees = 0;     // not yet added to the segment's counter
     ScopeId owned_scope = kProcessScope;
     uint64_t own_generation = 0;
     uint64_t process_generation = 0;

@@ -9,6 +9,7 @@
 #include "heap/owner_table.h"
 #include "heap/scopes.h"
 #include "heap/task.h"
+#include "preload/foreign_batch.h"
 
 namespace mpol::preload {
 
@@ -20,15 +21,10 @@ namespace mpol::preload {
            (owner != heap::OwnerTable::kMixed || heap::owner_of(pointer) != heap::this_task.scope);
 }
 
-void free_foreign(void* pointer);
-
 // Stays with its owner while it fits where it is; else moves to the calling thread's scope.
 void* realloc_foreign(void* pointer, size_t size);
 
 // jemalloc's flags for reallocating foreign memory without this thread's cache.
 [[nodiscard]] int without_cache(int flags);
-
-// The calling thread exits: what it holds of others' goes back.
-void flush_foreign();
 
 }  // namespace mpol::preload

@@ -15,6 +15,7 @@
 #include "heap/apply.h"
 #include "heap/requests.h"
 #include "heap/task.h"
+#include "preload/foreign_batch.h"
 #include "preload/process.h"
 #include "preload/slow_path.h"
 #include "sys/sys.h"
@@ -112,6 +113,7 @@ void leave_parent() {
     heap::orphan_scopes(heap::this_task.owned_scope);
     heap::rebirth_task();
     forget_helper();
+    inherit_foreign();
     forget_threads(own);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The helper thread: applies what is published to memory whose threads are busy elsewhere. It has
-// no slot, blocks all signals, sleeps on the segment's epoch, and is forgotten by a forked child.
+// The helper thread: applies what is published to memory whose threads are busy elsewhere, and takes
+// home what idle threads hold of others' memory. It has no slot, blocks all signals, sleeps on the
+// segment's epoch (without a timeout while nobody holds anything), and is forgotten by a forked child.
 #include <sys/prctl.h>
 
 #include <atomic>
@@ -10,6 +11,7 @@
 #include "control/segment.h"
 #include "heap/apply.h"
 #include "heap/task.h"
+#include "preload/foreign_batch.h"
 #include "preload/process.h"
 #include "preload/real.h"
 #include "sys/sys.h"
@@ -24,12 +26,36 @@ namespace {
 enum class State : uint8_t { kNone, kStarting, kRunning, kLeaving };
 constinit std::atomic<State> state{State::kNone};
 
+constinit std::atomic<bool> purge_asked{false};
+
+// 0: the helper is awake, or will be within kSweepNs. Else the number of the rest that it takes until
+// it is called.
+constinit std::atomic<uint32_t> rest{0};
+constinit uint32_t rests = 0;  // The helper's.
+
+// It has announced its rest and sleeps a few instructions later.
+constexpr int kCallsMax = 64;
+
 void set_status(bool running) {
     if (running) {
         __atomic_fetch_or(&local.header.status, MPOL_CTL_STATUS_HELPER, __ATOMIC_ACQ_REL);
     } else {
         __atomic_fetch_and(&local.header.status, ~MPOL_CTL_STATUS_HELPER, __ATOMIC_ACQ_REL);
     }
+}
+
+// How long the helper may sleep, -1 without limit: nobody needs it, and whoever does calls it.
+int64_t nap_ns() {
+    const int64_t due_ns = sweep_foreign();
+    if (due_ns >= 0) return due_ns;
+    rest.store(++rests == 0 ? ++rests : rests, std::memory_order_relaxed);
+    // Pairs with the fence in call_helper: either what it is called for is seen here, or its rest
+    // is seen there.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    const int64_t then_due_ns =
+        purge_asked.load(std::memory_order_relaxed) ? 0 : sweep_foreign();
+    if (then_due_ns >= 0) rest.store(0, std::memory_order_relaxed);
+    return then_due_ns;
 }
 
 void* help(void*) {
@@ -39,9 +65,13 @@ void* help(void*) {
     while (state.load(std::memory_order_acquire) == State::kRunning) {
         const uint32_t seen = load(local.header.epoch);
         heap::apply_pending();
+        if (purge_asked.exchange(false, std::memory_order_acquire)) {
+            heap::purge_arena(heap::kAllArenas);
+        }
         nudge_threads();
         if (heap::any_binding()) start_cpuset_watch();
-        sys::futex_wait(&local.header.epoch, seen, -1);
+        sys::futex_wait(&local.header.epoch, seen, nap_ns());
+        rest.store(0, std::memory_order_relaxed);
     }
     set_status(false);
     state.store(State::kNone, std::memory_order_release);
@@ -70,6 +100,19 @@ void start_helper() {
     }
 }
 
+void call_helper() {
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // Pairs with the fence in nap_ns.
+    for (int i = 0; i < kCallsMax; ++i) {
+        uint32_t resting = rest.load(std::memory_order_acquire);
+        if (resting == 0) return;
+        if (sys::futex_wake(&local.header.epoch, 1) > 0) {
+            rest.compare_exchange_strong(resting, 0, std::memory_order_acq_rel);
+            return;
+        }
+        sys::yield();
+    }
+}
+
 void stop_helper() {
     State running = State::kRunning;
     if (!state.compare_exchange_strong(running, State::kLeaving, std::memory_order_acq_rel)) return;
@@ -82,6 +125,15 @@ void forget_helper() {
     forget_cpuset_watch();
     // kStarting may be a thread of the parent's that was in start_helper.
     state.store(State::kNone, std::memory_order_release);
+    rest.store(0, std::memory_order_release);
 }
 
 }  // namespace mpol::preload
+
+bool mpol::heap::ask_for_purge() {
+    if (!preload::helper_runs()) return false;
+    preload::purge_asked.store(true, std::memory_order_release);
+    sys::futex_wake(&control::local.header.epoch, 1);  // Also from a nap.
+    preload::call_helper();
+    return true;
+}

@@ -14,6 +14,9 @@ void ensure_published();
 // Starts it unless it runs, was turned off (MPOL_HELPER=0) or can't be started yet.
 void start_helper();
 [[nodiscard]] bool helper_runs();
+// There will be something to do for it within kSweepNs. Wakes it if it rests without limit, and only
+// then. errno is preserved.
+void call_helper();
 // The program's last thread is leaving: so must the helper, or the process would never end.
 void stop_helper();
 // In a forked child.

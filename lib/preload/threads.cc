@@ -99,6 +99,7 @@ int create_own_thread(void* (*body)(void*)) {
 
 void adopt_thread() {
     if (living.load(std::memory_order_acquire) != 0) return join({});
+    flush_inherited();
     const heap::Inheritance from = heirloom;
     heirloom = {};
     join(from);

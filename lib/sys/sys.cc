@@ -291,6 +291,8 @@ int futex_wake(const uint32_t* word, int count) {
     return static_cast<int>(call(SYS_futex, word, FUTEX_WAKE, count));
 }
 
+void yield() { call(SYS_sched_yield); }
+
 namespace {
 uint64_t clock_ns(clockid_t clock) {
     timespec now{};

@@ -121,6 +121,7 @@ int seccomp_mode();
 // Returns 0, -EAGAIN when *word isn't expected any more, -EINTR, -ETIMEDOUT. timeout_ns < 0: none.
 int futex_wait(const uint32_t* word, uint32_t expected, int64_t timeout_ns);
 int futex_wake(const uint32_t* word, int count);
+void yield();
 
 // --- clocks, ns
 

@@ -127,13 +127,20 @@ int mpol_read(const mpol_target* target, pid_t tid, struct mpol_state* ret_state
 }
 
 int mpol_write(mpol_target* target, pid_t tid, const struct mpol_policy* policy, int timeout_ms) {
+    return mpol_write_flags(target, tid, policy, 0, timeout_ms);
+}
+
+int mpol_write_flags(mpol_target* target, pid_t tid, const struct mpol_policy* policy,
+                     unsigned flags, int timeout_ms) {
     return guarded([&] {
+        if ((flags & ~MPOL_KEEP_CACHED) != 0) return -EINVAL;
         std::optional<Policy> wanted;
         if (policy != nullptr) {
             wanted.emplace();
             if (!to_policy(*policy, *wanted)) return -EINVAL;
             if (const int err = contextualised(*target, *wanted); err != 0) return err;
         }
+        target->target.set_keep_cached((flags & MPOL_KEEP_CACHED) != 0);
         return tid == 0 ? write_process(target->target, wanted, timeout_ms)
                         : write_thread(target->target, tid, wanted, timeout_ms);
     });

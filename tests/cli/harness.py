@@ -82,6 +82,15 @@ class Victim:
                 return folder + name
         raise AssertionError("no segment")
 
+    def policy_words(self, tid):
+        """The first word of the process's policy, and of the thread's (include/mpol/control.h)."""
+        with open(self.segment(), "rb") as file:
+            data = file.read()
+        for slot in range(8192, 8192 + (4096 << 8), 256):
+            if int.from_bytes(data[slot + 8:slot + 12], "little") == tid:
+                return [int.from_bytes(data[at:at + 8], "little") for at in (264, slot + 64)]
+        raise AssertionError("no such thread")
+
     def overwrite(self, offset, data):
         fd = os.open(self.segment(), os.O_RDWR)
         try:

@@ -50,6 +50,15 @@ class SetTest(CliTest):
             self.expect(mpol("set", victim.pid, "bind:0", "--no-wait"), OK,
                         f"process {victim.pid}: bind:0 published as generation 2\n")
 
+    def test_keep_cached_travels_with_the_publication(self):
+        with Victim() as victim:
+            tid = victim.start_thread()
+            for words, kept in ((["--keep-cached"], True), ([], False)):
+                mpol("set", victim.pid, "bind:0", *words)
+                mpol("set", f"{victim.pid}/{tid}", "bind:0", "--no-wait", *words)
+                process, slot = victim.policy_words(tid)
+                self.assertEqual([word >> 56 & 1 for word in (process, slot)], [kept, kept])
+
     def test_a_stopped_process_is_said_to_be_stopped(self):
         with Victim() as victim:
             victim.start_thread()

@@ -46,6 +46,15 @@ OWNER_PAIR_ABOVE_JEMALLOC = {
     "sized-batch": Bound(26, "instructions", _SCOPED_OPERATORS),
 }
 
+_FOREIGN = ("the owner's look-up of the free (20), its size for the bound in bytes, a place in the "
+            "thread's batch, and with the batch a way home past every cache: a look-up and the "
+            "lock of the owner's bin for each object (250)")
+# Bytes: bound. An object that a thread of another scope frees.
+FOREIGN_PAIR_ABOVE_JEMALLOC = {
+    64: Bound(340, "instructions", _FOREIGN),
+    1024: Bound(340, "instructions", _FOREIGN),
+}
+
 START_ABOVE_JEMALLOC = Bound(
     30, "system calls",
     "/bin/true under the library: making, sealing, backing and mapping the segment (about 15), the "

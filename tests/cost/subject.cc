@@ -160,6 +160,51 @@ int mixed(unsigned threads, long count) {
     return 0;
 }
 
+// --- hand-over COUNT BYTES: COUNT objects allocated by one thread and freed by another
+
+constexpr long kHandedAtOnce = 2'048;
+
+struct HandOver {
+    pthread_barrier_t barrier;
+    long count;
+    void* objects[kHandedAtOnce];
+};
+
+void* free_handed(void* opaque) {
+    HandOver& over = *static_cast<HandOver*>(opaque);
+    say("tid %ld\n", ::syscall(SYS_gettid));
+    pthread_barrier_wait(&over.barrier);  // It stands.
+    pthread_barrier_wait(&over.barrier);  // Its policy is published.
+    pairs<Malloc>(1);
+    for (long i = 0; i < over.count; i += kHandedAtOnce) {
+        pthread_barrier_wait(&over.barrier);
+        for (void* object : over.objects) std::free(object);
+        pthread_barrier_wait(&over.barrier);
+    }
+    return nullptr;
+}
+
+int hand_over(long count, size_t bytes) {
+    static HandOver over;
+    over.count = count;
+    pthread_barrier_init(&over.barrier, nullptr, 2);
+    pthread_t other;
+    if (pthread_create(&other, nullptr, free_handed, &over) != 0) return 3;
+    pthread_barrier_wait(&over.barrier);
+    say("ready\n");
+    if (!await_line()) return 1;
+    pthread_barrier_wait(&over.barrier);
+    for (long i = 0; i < count; i += kHandedAtOnce) {
+        for (void*& object : over.objects) object = std::malloc(bytes);
+        pthread_barrier_wait(&over.barrier);
+        pthread_barrier_wait(&over.barrier);
+    }
+    say("done\n");
+    pthread_join(other, nullptr);
+    await_line();
+    return 0;
+}
+
 // --- reserve GIB: blocks of 1 GiB each, never touched
 
 int reserve(unsigned gib) {
@@ -223,11 +268,12 @@ int main(int argc, char** argv) {
     const auto number = [&](int index) { return std::atol(argv[index]); };
     if (verb("loop", 2)) return loop(argv[2], number(3));
     if (verb("mixed", 2)) return mixed(static_cast<unsigned>(number(2)), number(3));
+    if (verb("hand-over", 2)) return hand_over(number(2), static_cast<size_t>(number(3)));
     if (verb("reserve", 1)) return reserve(static_cast<unsigned>(number(2)));
     if (verb("threads", 1)) return threads(static_cast<unsigned>(number(2)));
     std::fprintf(stderr,
-                 "usage: %s loop KIND COUNT | mixed THREADS COUNT | reserve GIB | threads "
-                 "COUNT\n",
+                 "usage: %s loop KIND COUNT | mixed THREADS COUNT | hand-over COUNT BYTES | "
+                 "reserve GIB | threads COUNT\n",
                  argv[0]);
     return 2;
 }

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Free memory that jemalloc has cached was faulted under the old policy. A rewrite gives it back, in
+// the threads' caches and in the arenas, so that it is faulted anew; one that is to keep it does not.
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include "workbench.h"
+
+namespace mpol::test {
+namespace {
+
+constexpr size_t kPage = 4096;
+constexpr size_t kInArena = size_t{1} << 20;   // freed, it becomes a dirty extent
+constexpr size_t kInCache = size_t{20} << 10;  // freed, it stays in the thread's cache
+constexpr size_t kPagesMax = kInArena / kPage;
+
+uint64_t resident_verb(uint64_t address, uint64_t size, std::string&) {
+    unsigned char there[kPagesMax];
+    uint64_t pages = 0;
+    if (::mincore(reinterpret_cast<void*>(address), size, there) != 0) return ~uint64_t{0};
+    for (size_t i = 0; i < size / kPage; ++i) pages += there[i] & 1;
+    return pages;
+}
+const Verb resident_registered("resident", resident_verb);
+
+class CachedMemory : public ::testing::Test {
+  protected:
+    // Nothing but a rewrite gives memory back.
+    static Options undecayed() {
+        Options options;
+        options.environment = {"MALLOC_CONF=dirty_decay_ms:-1"};
+        return options;
+    }
+
+    uint64_t free_touched(unsigned thread, size_t size) {
+        const uint64_t at = bench_.allocate(thread, size);
+        bench_.touch(thread, at, size);
+        bench_.release(thread, at);
+        return at;
+    }
+    // Whole pages of it only: the first may hold something else's end.
+    uint64_t resident(uint64_t at, size_t size) {
+        return bench_.run(0, "resident", at & ~(kPage - 1), size);
+    }
+    void expect_kept(unsigned thread) {
+        const uint64_t in_arena = free_touched(thread, kInArena);
+        const uint64_t in_cache = free_touched(thread, kInCache);
+        target_.set_keep_cached(true);
+        rewrite(thread);
+        bench_.call(thread);
+        EXPECT_EQ(resident(in_arena, kInArena), kInArena / kPage);
+        EXPECT_EQ(resident(in_cache, kInCache), kInCache / kPage);
+        EXPECT_EQ(bench_.allocate(thread, kInCache), in_cache);
+    }
+    void expect_given_back(unsigned thread) {
+        const uint64_t in_arena = free_touched(thread, kInArena);
+        const uint64_t in_cache = free_touched(thread, kInCache);
+        EXPECT_EQ(resident(in_arena, kInArena), kInArena / kPage);
+        EXPECT_EQ(resident(in_cache, kInCache), kInCache / kPage);
+        target_.set_keep_cached(false);
+        rewrite(thread);
+        bench_.call(thread);
+        EXPECT_TRUE(eventually([&] { return resident(in_arena, kInArena) == 0; }));
+        EXPECT_TRUE(eventually([&] { return resident(in_cache, kInCache) == 0; }));
+    }
+    void rewrite(unsigned thread) {
+        mode_ = mode_ == Mode::kBind ? Mode::kInterleave : Mode::kBind;
+        const Policy policy = make_policy(mode_, {0});
+        if (own_) return bench_.set_one(target_, policy, thread);
+        bench_.set_all(target_, policy, {0, thread});
+    }
+
+    Workbench bench_{undecayed()};
+    control::Target target_ = bench_.attach();
+    Mode mode_ = Mode::kBind;
+    bool own_ = false;
+};
+
+}  // namespace
+
+TEST_F(CachedMemory, OfAProcessIsGivenBackOrKept) {
+    const unsigned worker = bench_.start_thread(0);
+    rewrite(worker);
+    for (const unsigned thread : {0U, worker}) {
+        expect_given_back(thread);
+        expect_kept(thread);
+        expect_given_back(thread);
+    }
+}
+
+TEST_F(CachedMemory, OfAThreadsOwnScopeIsGivenBackOrKept) {
+    const unsigned worker = bench_.start_thread(0);
+    own_ = true;
+    rewrite(worker);
+    expect_given_back(worker);
+    expect_kept(worker);
+    expect_given_back(worker);
+}
+
+}  // namespace mpol::test
