@@ -238,7 +238,7 @@ void apply_pending() {
     for (uint32_t seen = load(local.header.epoch);;) {
         if (serve_requests()) acknowledge();
         Bound bound;
-        if (!apply_mutex.try_lock()) return;
+        if (!apply_mutex.try_lock_or_pass_on()) return;
         bind_as_asked(bound);
         apply_mutex.unlock();
         if (bound.any) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "control/segment.h"
+#include "heap/notify.h"
 #include "sys/sys.h"
 
 namespace mpol::heap {
@@ -15,7 +16,6 @@ using control::local;
 using control::SharedLatch;
 using control::SharedMemory;
 
-constinit sys::Mutex apply_mutex;
 constinit std::atomic<bool> several_scopes{false};
 
 namespace {
@@ -48,7 +48,7 @@ void* extent_alloc(ExtentHooks* hooks, void* new_addr, size_t size, size_t align
 }
 
 bool extent_purge(ExtentHooks*, void* at, size_t, size_t offset, size_t length, unsigned) {
-    return sys::advise(static_cast<char*>(at) + offset, length, MADV_DONTNEED) != 0;
+    return give_back_pages(static_cast<char*>(at) + offset, length, MADV_DONTNEED) != 0;
 }
 
 bool extent_split(ExtentHooks*, void*, size_t, size_t, size_t, bool, unsigned) { return false; }
@@ -80,6 +80,7 @@ int bind_range(void* start, size_t size, const Binding& binding) {
 }
 
 int bind_region(Region& region, unsigned row, uintptr_t start, const Binding& binding) {
+    const Notice notice(MPOL_EVENT_POLICY, reinterpret_cast<void*>(start), region.size);
     const int err = bind_range(reinterpret_cast<void*>(start), region.size, binding);
     if (err != 0) {
         control::count(MPOL_CTL_MBIND_FAILURES);
