@@ -69,8 +69,10 @@ void publish_effective(const Binding& binding) {
 struct Bound {
     uint64_t process_generation = 0;  // 0: nothing new
     uint64_t slots[MPOL_CTL_SLOTS / 64]{};
+    uint64_t scopes[MPOL_CTL_SLOTS / 64]{};  // of those slots
     bool any = false;
 };
+static_assert(kScopesMax <= MPOL_CTL_SLOTS);
 
 int bind_process(const Binding& binding) {
     int first_error = bind_scope(kProcessScope, binding);
@@ -162,6 +164,7 @@ void bind_slot_as_asked(unsigned slot, Bound& bound) {
     at.bound = generation(word);
     store(local.slots[slot].applied_errno, static_cast<uint32_t>(-err));
     bound.slots[slot / 64] |= uint64_t{1} << (slot % 64);
+    bound.scopes[at.scope / 64] |= uint64_t{1} << (at.scope % 64);
     bound.any = true;
 }
 
@@ -174,9 +177,9 @@ void bind_as_asked(Bound& bound) {
 }
 
 template <class Visit>
-void for_each_slot(const Bound& bound, Visit visit) {
+void for_each_bit(const uint64_t (&words)[MPOL_CTL_SLOTS / 64], Visit visit) {
     for (unsigned word = 0; word < MPOL_CTL_SLOTS / 64; ++word) {
-        for (uint64_t bits = bound.slots[word]; bits != 0; bits &= bits - 1) {
+        for (uint64_t bits = words[word]; bits != 0; bits &= bits - 1) {
             visit(word * 64 + static_cast<unsigned>(std::countr_zero(bits)));
         }
     }
@@ -187,10 +190,8 @@ void purge(const Bound& bound) {
         purge_arena(kAllArenas);
         return;
     }
-    for_each_slot(bound, [](unsigned slot) {
-        const ScopeId scope = slot_scopes[slot].scope;  // Racy by design: any arena may be purged.
-        if (scope != kProcessScope) purge_arena(scope_at(scope).arena);
-    });
+    for_each_bit(bound.scopes,
+                 [](unsigned id) { purge_arena(scope_at(static_cast<ScopeId>(id)).arena); });
 }
 
 void report(const Bound& bound) {
@@ -198,7 +199,7 @@ void report(const Bound& bound) {
     if (bound.process_generation > load(local.header.process_applied)) {
         store(local.header.process_applied, bound.process_generation);
     }
-    for_each_slot(bound, [](unsigned slot) {
+    for_each_bit(bound.slots, [](unsigned slot) {
         store(local.slots[slot].applied, slot_scopes[slot].bound);
     });
     control::count(MPOL_CTL_APPLIED);
