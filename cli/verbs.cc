@@ -25,6 +25,9 @@ constexpr OptionInfo kGetOptions[] = {{"--threads", "",
                                        &Arguments::all_threads}};
 constexpr OptionInfo kSetOptions[] = {kProcess, kNoWait, kTimeout, kAllowAbsent};
 constexpr OptionInfo kUnsetOptions[] = {kProcess, kNoWait, kTimeout};
+constexpr OptionInfo kWatchOptions[] = {
+    {"--count", "N", "end after N events", &Arguments::count},
+    {"--timeout", "MS", "end after MS milliseconds", &Arguments::watch_ms}};
 constexpr OptionInfo kPolicyOptions[] = {
     {"--strict", "", "accept what the kernel's own parser accepts, nothing else",
      &Arguments::strict},
@@ -35,6 +38,7 @@ constexpr OperandInfo kTargetOperand = {Operand::kTarget, "PID[/TID]", true};
 constexpr OperandInfo kPolicyOperand = {Operand::kPolicy, "POLICY", true};
 constexpr OperandInfo kRunOperands[] = {{Operand::kPolicy, "POLICY", false},
                                         {Operand::kCommand, "COMMAND", true}};
+constexpr OperandInfo kProcessOperands[] = {{Operand::kTarget, "PID", true}};
 constexpr OperandInfo kTargetOperands[] = {kTargetOperand};
 constexpr OperandInfo kSetOperands[] = {kTargetOperand, kPolicyOperand};
 constexpr OperandInfo kPolicyOperands[] = {kPolicyOperand};
@@ -63,6 +67,10 @@ constexpr Example kSetExamples[] = {
 constexpr Example kUnsetExamples[] = {
     {"mpol unset 4242", "back to the policy that the process was started with"},
     {"mpol unset 4242/4250", "the thread follows its process again"},
+};
+constexpr Example kWatchExamples[] = {
+    {"mpol watch 4242", "what its heap does, as it happens"},
+    {"mpol watch 4242 --json --count 100 | jq .event", "the next hundred events' kinds"},
 };
 constexpr Example kPolicyExamples[] = {
     {"mpol policy 'bind=static:0-3'", "what it means on this machine"},
@@ -98,6 +106,11 @@ constexpr Verb kVerbs[] = {
      "A thread follows its process again; a process has again the policy that it\n"
      "started with.",
      kTargetOperands, kUnsetOptions, kUnsetExamples, unset},
+    {"watch", "PID", "print what a process's heap does, as it happens",
+     "A line for the beginning and the end of every operation on a range of the\n"
+     "heap: map, unmap, policy, migrate. Events that came too fast are counted.\n"
+     "Ends when the process exits, or with Ctrl-C.",
+     kProcessOperands, kWatchOptions, kWatchExamples, watch},
     {"policy", "POLICY", "show what a policy's text means here",
      "Prints POLICY as the kernel prints it, the nodes that were named and the nodes\n"
      "that are meant on this machine; or what is wrong with it.",
