@@ -23,11 +23,14 @@ class Errand {
     template <class Work>
     explicit Errand(Work work)
         : thread_([this, work] {
+              there_ = true;
               while (!begun_.load()) ::usleep(1000);
               work();
               done_ = true;
               while (!dismissed_.load()) ::usleep(1000);
-          }) {}
+          }) {
+        while (!there_.load()) ::usleep(1000);
+    }
     ~Errand() {
         begin();
         dismiss();
@@ -48,6 +51,7 @@ class Errand {
     void interrupt() { ::pthread_kill(thread_.native_handle(), SIGUSR1); }
 
   private:
+    std::atomic<bool> there_{false};
     std::atomic<bool> begun_{false};
     std::atomic<bool> done_{false};
     std::atomic<bool> dismissed_{false};

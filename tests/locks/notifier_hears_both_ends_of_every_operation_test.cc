@@ -50,7 +50,9 @@ void purge_all() {
     (void)preloaded_mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0);  // ALL
 }
 
+// The helper may be at it just now.
 void say_counts(const char* what, mpol_event event) {
+    for (int i = 0; i < kSoonMs && ends[event] == 0; ++i) ::usleep(1000);
     say("%s %u %u", what, starts[event].load(), ends[event].load());
 }
 
