@@ -26,6 +26,8 @@ struct Arguments {
     bool exact = false;
     bool no_residency = false;
     int timeout_ms = kTimeoutMsDefault;
+    int watch_ms = -1;  // mpol watch; -1: without end
+    int count = 0;      // of events; 0: without end
 
     std::string target;                // PID or PID/TID
     std::string policy;                // its words, joined by blanks

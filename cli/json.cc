@@ -188,6 +188,27 @@ Json render(const MapsView& view) {
     return render_json(view);
 }
 
+Json render(const WatchLine& line) {
+    return {{"sequence", line.event.sequence},
+            {"time", utc_time(line.event.time_ns)},
+            {"event", event_name(line.event.event)},
+            {"phase", line.event.end ? "end" : "start"},
+            {"start", line.event.start},
+            {"size", line.event.size},
+            {"tid", line.tid}};
+}
+
+Json render(const WatchGap& gap) {
+    return {{"lost", gap.lost}};
+}
+
+Json render(const WatchEnd& end) {
+    return {{"pid", end.pid},
+            {"end", watch_end_name(end.why)},
+            {"events", end.events},
+            {"lost", end.lost}};
+}
+
 Json render(const Text& text) {
     return {{"text", text.text}};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // mpol: reads a command line, runs one verb, prints its value or its error once, and exits with a
-// documented status. Nothing else in cli/ prints, but for `mpol run`'s note before it executes.
+// documented status. Nothing else in cli/ prints, but for `mpol run`'s note before it executes;
+// `mpol watch` prints its lines through show().
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -27,6 +28,14 @@ void occupy_standard_descriptors() {
 bool print(const std::string& text, std::FILE* to) {
     return std::fwrite(text.data(), 1, text.size(), to) == text.size() && std::fflush(to) == 0;
 }
+
+}  // namespace
+
+bool show(const Arguments& arguments, const Value& value) {
+    return print(arguments.json ? json(value) : plain(value), stdout);
+}
+
+namespace {
 
 int finish(const std::string& text, Status status) {
     if (print(text, stdout)) return static_cast<int>(status);

@@ -164,6 +164,22 @@ std::string render(const Meaning& meaning) {
     return out;
 }
 
+std::string render(const WatchLine& line) {
+    const control::WatchedEvent& event = line.event;
+    return fmt::format("{}  {:<7}  {:<5}  {:#x} + {}  thread {}\n", local_time(event.time_ns),
+                       event_name(event.event), event.end ? "end" : "start", event.start,
+                       bytes_words(event.size), line.tid);
+}
+
+std::string render(const WatchGap& gap) {
+    return fmt::format("{} lost\n", count_words(gap.lost, "event"));
+}
+
+std::string render(const WatchEnd& end) {
+    return fmt::format("process {}: {}, {} lost: {}\n", end.pid, count_words(end.events, "event"),
+                       end.lost, watch_end_words(end.why));
+}
+
 std::string render(const Text& text) {
     return text.text;
 }

@@ -15,6 +15,7 @@
 #include "cli/error.h"
 #include "cli/maps_view.h"
 #include "control/attach.h"
+#include "control/watch.h"
 #include "policy/policy.h"
 
 namespace mpol::cli {
@@ -134,7 +135,25 @@ struct Text {
     std::string text;
 };
 
-using Value = std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, Text>;
+// mpol watch: a line each, and the last.
+struct WatchLine {
+    control::WatchedEvent event;
+    pid_t tid = 0;
+};
+struct WatchGap {
+    uint64_t lost = 0;
+};
+struct WatchEnd {
+    enum class Why { kGone, kCount, kTimeout, kInterrupted };
+
+    pid_t pid = 0;
+    Why why = Why::kInterrupted;
+    uint64_t events = 0;
+    uint64_t lost = 0;
+};
+
+using Value = std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, Text,
+                           WatchLine, WatchGap, WatchEnd>;
 
 struct Answer {
     Status status = Status::kOk;

@@ -33,6 +33,9 @@ constexpr OptionInfo kMapsOptions[] = {
     {"--no-residency", "", "leave the pages alone: microseconds for any heap",
      &Arguments::no_residency},
     {"--exact", "", "look at every page above 4 GiB too", &Arguments::exact}};
+constexpr OptionInfo kWatchOptions[] = {
+    {"--count", "N", "end after N events", &Arguments::count},
+    {"--timeout", "MS", "end after MS milliseconds", &Arguments::watch_ms}};
 constexpr OptionInfo kPolicyOptions[] = {
     {"--strict", "", "accept what the kernel's own parser accepts, nothing else",
      &Arguments::strict},
@@ -78,6 +81,10 @@ constexpr Example kMapsExamples[] = {
     {"mpol maps 4242 --json | jq '.totals.misplaced_bytes'", "what a migration would move"},
     {"mpol maps 4242 --no-residency", "policies and sizes only"},
 };
+constexpr Example kWatchExamples[] = {
+    {"mpol watch 4242", "what its heap does, as it happens"},
+    {"mpol watch 4242 --json --count 100 | jq .event", "the next hundred events' kinds"},
+};
 constexpr Example kPolicyExamples[] = {
     {"mpol policy 'bind=static:0-3'", "what it means on this machine"},
     {"mpol policy --strict 'prefer (many):0'", "as the kernel's own parser reads it"},
@@ -118,6 +125,11 @@ constexpr Verb kVerbs[] = {
      "there: on each node, in huge pages, and misplaced: not where the policy in\n"
      "effect wants them. Of more than 4 GiB, pages are sampled, and it says so.",
      kProcessOperands, kMapsOptions, kMapsExamples, maps},
+    {"watch", "PID", "print what a process's heap does, as it happens",
+     "A line for the beginning and the end of every operation on a range of the\n"
+     "heap: map, unmap, policy, migrate. Events that came too fast are counted.\n"
+     "Ends when the process exits, or with Ctrl-C.",
+     kProcessOperands, kWatchOptions, kWatchExamples, watch},
     {"policy", "POLICY", "show what a policy's text means here",
      "Prints POLICY as the kernel prints it, the nodes that were named and the nodes\n"
      "that are meant on this machine; or what is wrong with it.",

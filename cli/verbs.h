@@ -54,6 +54,9 @@ struct Verb {
 [[nodiscard]] std::string bash_completion();
 [[nodiscard]] std::string man_synopsis();
 
+// Prints a value now, for a verb that has more than one. False: standard output fails.
+[[nodiscard]] bool show(const Arguments& arguments, const Value& value);
+
 // One translation unit each.
 [[nodiscard]] Result<Answer> launch(const Arguments& arguments);
 [[nodiscard]] Result<Answer> list(const Arguments& arguments);
@@ -62,6 +65,7 @@ struct Verb {
 [[nodiscard]] Result<Answer> unset(const Arguments& arguments);
 [[nodiscard]] Result<Answer> maps(const Arguments& arguments);
 [[nodiscard]] Result<Answer> explain_policy(const Arguments& arguments);
+[[nodiscard]] Result<Answer> watch(const Arguments& arguments);
 [[nodiscard]] Result<Answer> completion(const Arguments& arguments);
 
 }  // namespace mpol::cli

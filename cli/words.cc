@@ -102,6 +102,48 @@ std::string_view origin_name(mpol_ctl_origin kind) {
     return "unknown";
 }
 
+std::string_view event_name(mpol_event event) {
+    switch (event) {
+        case MPOL_EVENT_MAP:
+            return "map";
+        case MPOL_EVENT_UNMAP:
+            return "unmap";
+        case MPOL_EVENT_POLICY:
+            return "policy";
+        case MPOL_EVENT_MIGRATE:
+            return "migrate";
+    }
+    return "unknown";
+}
+
+std::string_view watch_end_name(WatchEnd::Why why) {
+    switch (why) {
+        case WatchEnd::Why::kGone:
+            return "gone";
+        case WatchEnd::Why::kCount:
+            return "count";
+        case WatchEnd::Why::kTimeout:
+            return "timeout";
+        case WatchEnd::Why::kInterrupted:
+            break;
+    }
+    return "interrupted";
+}
+
+std::string_view watch_end_words(WatchEnd::Why why) {
+    switch (why) {
+        case WatchEnd::Why::kGone:
+            return "it has exited, or is another program now";
+        case WatchEnd::Why::kCount:
+            return "that many were asked for";
+        case WatchEnd::Why::kTimeout:
+            return "the time is over";
+        case WatchEnd::Why::kInterrupted:
+            break;
+    }
+    return "interrupted";
+}
+
 std::string nodes_words(const NodeMask& nodes) {
     return nodes.empty() ? "-" : nodes_text(nodes);
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/values.h"
 #include "control/words.h"
 #include "policy/nodemask.h"
 
@@ -32,6 +33,12 @@ namespace mpol::cli {
 [[nodiscard]] std::string setter(const control::Origin& origin);
 // "program", "launcher", "outside", "inherited", "unknown"
 [[nodiscard]] std::string_view origin_name(mpol_ctl_origin kind);
+
+// "map", "unmap", "policy", "migrate"
+[[nodiscard]] std::string_view event_name(mpol_event event);
+// Why a watch ended: "gone", and as a sentence's end.
+[[nodiscard]] std::string_view watch_end_name(WatchEnd::Why why);
+[[nodiscard]] std::string_view watch_end_words(WatchEnd::Why why);
 
 // "0-1,3", or "-" for none
 [[nodiscard]] std::string nodes_words(const NodeMask& nodes);

@@ -9,6 +9,7 @@
  *   4 KiB       MPOL_CTL_ERRORS error rows    4 KiB, always
  *   8 KiB       MPOL_CTL_SLOTS thread slots   256 B for each thread that ever ran at once
  *   8 KiB+1 MiB MPOL_CTL_REGIONS region rows  64 B for each region
+ *   + 256 KiB   MPOL_CTL_EVENTS event rows    64 KiB once somebody has watched
  *
  * Nothing in it is a pointer that anyone follows: addresses are facts to display. A reader copies
  * each field once with an atomic load, validates the copy and uses only the copy. Every u64 and
@@ -40,6 +41,7 @@ extern "C" {
 #define MPOL_CTL_SLOTS 4096u
 #define MPOL_CTL_REGIONS 4096u
 #define MPOL_CTL_ERRORS 32u
+#define MPOL_CTL_EVENTS 1024u
 #define MPOL_CTL_NODE_WORDS 16u
 
 /* Layout of a policy's payload words. */
@@ -168,7 +170,12 @@ struct mpol_ctl_header {
     uint64_t counters[MPOL_CTL_COUNTERS];       /* 1392 target */
     uint64_t reserved3[2];                      /* 1648 */
     struct mpol_ctl_request requests[MPOL_CTL_REQUESTS]; /* 1664 */
-    uint8_t reserved4[4096 - 3712];             /* 3712 */
+    uint8_t reserved4[4032 - 3712];             /* 3712 */
+    uint64_t watch_until_ns; /* 4032 writers: CLOCK_REALTIME until when they want to be woken for
+                                     events; 0: nobody has ever watched, and none is recorded */
+    uint64_t event_head;     /* 4040 target: events begun, the next one's sequence number */
+    uint32_t event_bell;     /* 4048 target: futex, bumped after every event */
+    uint32_t reserved5[11];  /* 4052 */
 };
 
 /* One thread. Claimed by the thread when it starts, released when it exits. */
@@ -197,6 +204,19 @@ struct mpol_ctl_region {
     uint64_t committed;   /* 40 target: bytes that can be read and written, from the start on */
     uint64_t bound;       /* 48 target: mode and home node of the last mbind, lib/control/bound.h */
     uint64_t bound_nodes; /* 56 target: and its nodes */
+};
+
+/* An event: the beginning or the end of an operation on a range of the heap (mpol/notifier.h). A ring:
+ * event number n is in row n % MPOL_CTL_EVENTS until event n + MPOL_CTL_EVENTS. */
+struct mpol_ctl_event {
+    uint64_t word;    /*  0 target, last: (n + 1) << 1 | being written; a row's word only grows */
+    uint64_t time_ns; /*  8 target: CLOCK_REALTIME */
+    uint64_t start;   /* 16 target: address */
+    uint64_t size;    /* 24 target: bytes */
+    uint32_t event;   /* 32 target: enum mpol_event */
+    uint32_t end;     /* 36 target: 0 the operation begins, 1 it is over */
+    uint32_t tid;     /* 40 target: who operates, in its own pid namespace */
+    uint32_t reserved[5]; /* 44 */
 };
 
 /* A distinct error, recorded once with a count. */
@@ -229,13 +249,15 @@ enum mpol_ctl_error_code {
 #define MPOL_CTL_ERRORS_OFFSET 4096u
 #define MPOL_CTL_SLOTS_OFFSET 8192u
 #define MPOL_CTL_REGIONS_OFFSET (MPOL_CTL_SLOTS_OFFSET + MPOL_CTL_SLOTS * 256u)
-#define MPOL_CTL_SIZE (MPOL_CTL_REGIONS_OFFSET + MPOL_CTL_REGIONS * 64u)
+#define MPOL_CTL_EVENTS_OFFSET (MPOL_CTL_REGIONS_OFFSET + MPOL_CTL_REGIONS * 64u)
+#define MPOL_CTL_SIZE (MPOL_CTL_EVENTS_OFFSET + MPOL_CTL_EVENTS * 64u)
 
 struct mpol_ctl {
     struct mpol_ctl_header header;
     struct mpol_ctl_error errors[MPOL_CTL_ERRORS];
     struct mpol_ctl_slot slots[MPOL_CTL_SLOTS];
     struct mpol_ctl_region regions[MPOL_CTL_REGIONS];
+    struct mpol_ctl_event events[MPOL_CTL_EVENTS];
 };
 
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_header) == 4096);
@@ -251,15 +273,19 @@ MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, inherited) == 1200);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, counters) == 1392);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, requests) == 1664);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, reserved4) == 3712);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, watch_until_ns) == 4032);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, event_bell) == 4048);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_request) == 256);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_request, nodes) == 64);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_slot) == 256);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_slot, policy) == 64);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_region) == 64);
+MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_event) == 64);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_error) == 128);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, errors) == MPOL_CTL_ERRORS_OFFSET);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, slots) == MPOL_CTL_SLOTS_OFFSET);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, regions) == MPOL_CTL_REGIONS_OFFSET);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, events) == MPOL_CTL_EVENTS_OFFSET);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl) == MPOL_CTL_SIZE);
 
 #ifdef __cplusplus

@@ -235,6 +235,18 @@ Target::~Target() {
 
 bool Target::alive() const { return read_task_ids(proc_fd_).has_value(); }
 
+bool Target::runs_this() const {
+    struct stat ours {};
+    struct stat theirs {};
+    const auto current = attach(pid_, Access::kRead);
+    if (current) {
+        return ::fstat(fd_, &ours) == 0 && ::fstat(current->fd_, &theirs) == 0 &&
+               ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
+    }
+    // A program that has closed the descriptor has its mapping still; a zombie has neither.
+    return !segment_mappings(proc_fd_).empty();
+}
+
 std::vector<pid_t> attachable_processes() {
     std::vector<pid_t> found;
     for (const pid_t pid : all_processes()) {

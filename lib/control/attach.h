@@ -129,6 +129,8 @@ class Target {
 
     [[nodiscard]] pid_t pid() const { return pid_; }
     [[nodiscard]] bool alive() const;
+    // Alive, no zombie, and still the program whose segment this is: exec makes another.
+    [[nodiscard]] bool runs_this() const;
 
     // --- Reading: no system call.
 
@@ -182,6 +184,7 @@ class Target {
     [[nodiscard]] bool wait_all_threads(uint64_t generation, int timeout_ms) const;
 
   private:
+    friend class Watch;  // watch.h
     Target() = default;
     template <class Publish>
     Result<uint64_t> locked(int timeout_ms, Publish publish);

@@ -67,8 +67,10 @@ struct Bound {
     uint64_t process_generation = 0;  // 0: nothing new
     bool process_keeps_cached = false;
     uint64_t slots[MPOL_CTL_SLOTS / 64]{};
+    uint64_t purged[MPOL_CTL_SLOTS / 64]{};  // scopes of those slots, to be purged
     bool any = false;
 };
+static_assert(kScopesMax <= MPOL_CTL_SLOTS);
 
 int bind_process(const Binding& binding) {
     int first_error = bind_scope(kProcessScope, binding);
@@ -162,6 +164,7 @@ void bind_slot_as_asked(unsigned slot, Bound& bound) {
     at.bound = generation(word);
     store(local.slots[slot].applied_errno, static_cast<uint32_t>(-err));
     bound.slots[slot / 64] |= uint64_t{1} << (slot % 64);
+    if (!at.keeps_cached) bound.purged[at.scope / 64] |= uint64_t{1} << (at.scope % 64);
     bound.any = true;
 }
 
@@ -174,9 +177,9 @@ void bind_as_asked(Bound& bound) {
 }
 
 template <class Visit>
-void for_each_slot(const Bound& bound, Visit visit) {
+void for_each_bit(const uint64_t (&words)[MPOL_CTL_SLOTS / 64], Visit visit) {
     for (unsigned word = 0; word < MPOL_CTL_SLOTS / 64; ++word) {
-        for (uint64_t bits = bound.slots[word]; bits != 0; bits &= bits - 1) {
+        for (uint64_t bits = words[word]; bits != 0; bits &= bits - 1) {
             visit(word * 64 + static_cast<unsigned>(std::countr_zero(bits)));
         }
     }
@@ -187,10 +190,8 @@ void purge(const Bound& bound) {
         purge_arena(kAllArenas);
         return;
     }
-    for_each_slot(bound, [](unsigned slot) {
-        const SlotScope at = slot_scopes[slot];  // Racy by design: any arena may be purged.
-        if (at.scope != kProcessScope && !at.keeps_cached) purge_arena(scope_at(at.scope).arena);
-    });
+    for_each_bit(bound.purged,
+                 [](unsigned id) { purge_arena(scope_at(static_cast<ScopeId>(id)).arena); });
 }
 
 void report(const Bound& bound) {
@@ -198,7 +199,7 @@ void report(const Bound& bound) {
     if (bound.process_generation > load(local.header.process_applied)) {
         store(local.header.process_applied, bound.process_generation);
     }
-    for_each_slot(bound, [](unsigned slot) {
+    for_each_bit(bound.slots, [](unsigned slot) {
         store(local.slots[slot].applied, slot_scopes[slot].bound);
     });
     control::count(MPOL_CTL_APPLIED);
@@ -246,7 +247,7 @@ void apply_pending() {
     for (uint32_t seen = load(local.header.epoch);;) {
         if (serve_requests()) acknowledge();
         Bound bound;
-        if (!apply_mutex.try_lock()) return;
+        if (!apply_mutex.try_lock_or_pass_on()) return;
         bind_as_asked(bound);
         apply_mutex.unlock();
         if (bound.any) {

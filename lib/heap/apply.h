@@ -25,7 +25,7 @@ namespace mpol::heap {
 // Applies what is new for the process's policy and for every thread scope already made, and rebinds
 // them when the allowed nodes have changed (mm/mempolicy.c mpol_rebind_mm has done so for mappings
 // that exist; here it is done for regions to come, and told). Returns at once when nothing is new, or
-// when another thread is at it.
+// when apply_mutex is taken: its holder then rings the doorbell when he unlocks it.
 void apply_pending();
 
 // Gives an arena's dirty extents, or those of kAllArenas, back to the kernel: jemalloc would hand them

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "control/segment.h"
+#include "heap/notify.h"
 #include "heap/owner_table.h"
 #include "heap/scopes.h"
 #include "sys/sys.h"
@@ -163,6 +164,7 @@ void* carve_from(unsigned row, size_t size, size_t alignment, bool& ret_no_memor
         begin = round_up(base + carved, alignment) - base;
         if (begin > region.size || region.size - begin < size) return nullptr;
     } while (!region.carved.compare_exchange_weak(carved, begin + size, std::memory_order_acq_rel));
+    const Notice notice(MPOL_EVENT_MAP, reinterpret_cast<void*>(base + begin), size);
     if (!commit(region, row, begin + size)) {
         ret_no_memory = true;
         return nullptr;
@@ -183,6 +185,7 @@ void* map_plainly(size_t size, size_t alignment) {
     int err = 0;
     const Range range = reserve_exactly(size, alignment, PROT_READ | PROT_WRITE, err);
     if (range.size == 0) return nullptr;
+    const Notice notice(MPOL_EVENT_MAP, reinterpret_cast<void*>(range.start), size);
     control::record_error(MPOL_CTL_ERROR_REGION, err, size);
     control::count(MPOL_CTL_UNMANAGED_BYTES, size);
     return reinterpret_cast<void*>(range.start);
@@ -192,6 +195,7 @@ void* map_plainly(size_t size, size_t alignment) {
 
 void* carve(ScopeId scope, size_t size, size_t alignment) {
     if (__builtin_expect(control::copied(), 0)) meet_copy();
+    const Inside inside(scope_at(scope).growth);
     std::atomic<uint32_t>& current = scope_at(scope).current_region;
     bool no_memory = false;
     const uint32_t seen = current.load(std::memory_order_acquire);
@@ -207,14 +211,24 @@ void* carve(ScopeId scope, size_t size, size_t alignment) {
     return at;
 }
 
+int give_back_pages(void* at, size_t size, int advice) {
+    if (__builtin_expect(control::copied(), 0)) meet_copy();
+    const Inside inside(scope_at(owner_of(at)).growth);
+    const Notice notice(MPOL_EVENT_UNMAP, at, size);
+    return sys::advise(at, size, advice);
+}
+
 bool uncarve(void* at, size_t size) {
+    if (__builtin_expect(control::copied(), 0)) meet_copy();
     const ScopeId scope = owner_of(at);
+    const Inside inside(scope_at(scope).growth);
     const uint32_t seen = scope_at(scope).current_region.load(std::memory_order_acquire);
     for (unsigned row = 0; row < region_count(); ++row) {
         Region& region = regions[row];
         const uintptr_t start = region.start.load(std::memory_order_acquire);
         const uintptr_t offset = reinterpret_cast<uintptr_t>(at) - start;
         if (start == 0 || offset >= region.size) continue;
+        const Notice notice(MPOL_EVENT_UNMAP, at, size);
         sys::advise(at, size, MADV_DONTNEED);
         size_t end = offset + size;
         // The last piece of the region in use can be carved again; any other stays jemalloc's.

@@ -6,8 +6,8 @@
 //     start                    carved            committed                    start + size
 //       |  in jemalloc's hands    |   read-write     |   PROT_NONE, reserved       |
 //
-// Carving is a compare-and-swap on `carved` and never waits, because it runs inside jemalloc's
-// locks and across fork. Nothing is ever given back to the kernel as address space: jemalloc keeps
+// Carving is a compare-and-swap on `carved`, inside the scope's growth gate (locks.h): it waits only
+// for one who holds everything off. Nothing is ever given back to the kernel as address space: jemalloc keeps
 // what it was given (opt.retain), and an unmapped range would lose its policy.
 //
 // Memory that can't be had as a region (address space limits) is mapped plainly, follows the
@@ -61,6 +61,9 @@ void meet_copy();
 // Takes a carved piece back: its pages at once, its addresses only where it was the last piece.
 // False: at is in no region. Walks the directory; for jemalloc's rare munmap.
 bool uncarve(void* at, size_t size);
+
+// madvise(2) that makes pages go away, or may (MADV_DONTNEED, MADV_FREE). 0 or -errno.
+int give_back_pages(void* at, size_t size, int advice);
 
 // Rows 0..region_count()-1; rows whose start is 0 are to be skipped.
 [[nodiscard]] unsigned region_count();

@@ -5,6 +5,9 @@
 #include <cerrno>
 
 #include "control/segment.h"
+#include "heap/locks.h"
+#include "heap/notify.h"
+#include "heap/scopes.h"
 #include "sys/mutex.h"
 #include "sys/sys.h"
 
@@ -43,6 +46,7 @@ int carry_out(mpol_ctl_request& row) {
         case MPOL_CTL_REQUEST_MBIND: {
             // The asker's kernel has read max_node and the mask; the words hold what it read.
             const NodeMask nodes = nodes_of(row);
+            const Notice notice(MPOL_EVENT_POLICY, start, size);
             return sys::mbind_as_asked(start, size, load(row.mode), nodes, load(row.max_node),
                                        static_cast<unsigned>(load(row.flags)));
         }
@@ -57,8 +61,19 @@ int carry_out(mpol_ctl_request& row) {
 
 }  // namespace
 
+// False: all are held off, and whoever does that rings the doorbell afterwards.
+static bool enter_or_pass_on() {
+    if (request_gate.try_enter()) return true;
+    apply_mutex.pass_on();
+    return request_gate.try_enter();
+}
+
 bool serve_requests() {
     if (!requests_mutex.try_lock()) return false;
+    if (!enter_or_pass_on()) {
+        requests_mutex.unlock();
+        return false;
+    }
     bool any = false;
     for (mpol_ctl_request& row : local.header.requests) {
         uint64_t word = SharedMemory::load(row.word);
@@ -67,6 +82,7 @@ bool serve_requests() {
         any |= SharedMemory::cas(row.word, word,
                                  (word & ~MPOL_CTL_REQUEST_STATE) | MPOL_CTL_REQUEST_DONE);
     }
+    request_gate.leave();
     requests_mutex.unlock();
     return any;
 }

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "control/segment.h"
+#include "heap/notify.h"
 #include "sys/sys.h"
 
 namespace mpol::heap {
@@ -15,7 +16,6 @@ using control::local;
 using control::SharedLatch;
 using control::SharedMemory;
 
-constinit sys::Mutex apply_mutex;
 constinit std::atomic<bool> several_scopes{false};
 
 namespace {
@@ -48,7 +48,7 @@ void* extent_alloc(ExtentHooks* hooks, void* new_addr, size_t size, size_t align
 }
 
 bool extent_purge(ExtentHooks*, void* at, size_t, size_t offset, size_t length, unsigned) {
-    return sys::advise(static_cast<char*>(at) + offset, length, MADV_DONTNEED) != 0;
+    return give_back_pages(static_cast<char*>(at) + offset, length, MADV_DONTNEED) != 0;
 }
 
 bool extent_split(ExtentHooks*, void*, size_t, size_t, size_t, bool, unsigned) { return false; }
@@ -90,6 +90,7 @@ void report_bound(Region& region, unsigned row, const Binding& binding, int err)
 }
 
 int bind_region(Region& region, unsigned row, uintptr_t start, const Binding& binding) {
+    const Notice notice(MPOL_EVENT_POLICY, reinterpret_cast<void*>(start), region.size);
     const int err = bind_range(reinterpret_cast<void*>(start), region.size, binding);
     if (err != 0) {
         control::count(MPOL_CTL_MBIND_FAILURES);
@@ -129,14 +130,18 @@ Run next_run(ScopeId id, unsigned from) {
     return run;
 }
 
-int bind_run(const Run& run, const Binding& binding) {
-    if (run.last - run.first > 1 &&
-        bind_range(reinterpret_cast<void*>(run.start), run.end - run.start, binding) == 0) {
-        for (unsigned row = run.first; row < run.last; ++row) {
-            report_bound(region_at(row), row, binding, 0);
-        }
-        return 0;
+bool bind_whole_run(const Run& run, const Binding& binding) {
+    auto* const start = reinterpret_cast<void*>(run.start);
+    const Notice notice(MPOL_EVENT_POLICY, start, run.end - run.start);
+    if (bind_range(start, run.end - run.start, binding) != 0) return false;
+    for (unsigned row = run.first; row < run.last; ++row) {
+        report_bound(region_at(row), row, binding, 0);
     }
+    return true;
+}
+
+int bind_run(const Run& run, const Binding& binding) {
+    if (run.last - run.first > 1 && bind_whole_run(run, binding)) return 0;
     // One by one it is told which can't be bound, and the others are.
     int first_error = 0;
     for (unsigned row = run.first; row < run.last; ++row) {

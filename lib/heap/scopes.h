@@ -21,10 +21,10 @@
 #include <cstdint>
 
 #include "control/words.h"
+#include "heap/futex_gate.h"
 #include "heap/je.h"
 #include "heap/regions.h"
 #include "policy/policy.h"
-#include "sys/mutex.h"
 
 namespace mpol::heap {
 
@@ -47,6 +47,7 @@ struct Scope {
     uint64_t binding[2][kBindingWords];
     unsigned arena;
     bool follows_process;  // under apply_mutex: no thread's own policy governs it
+    Gate growth;           // its regions and extents are made, purged, given back inside
 };
 
 [[nodiscard]] Scope& scope_at(ScopeId id);
@@ -55,7 +56,7 @@ struct Scope {
 // Serialises all that changes bindings or hands scopes out. Held over system calls on whole regions
 // and over jemalloc's mallctl, never taken inside jemalloc's locks; fork's prepare handler takes it
 // before jemalloc's own.
-extern sys::Mutex apply_mutex;
+extern ApplyMutex apply_mutex;
 
 // Some thread has, or had, a scope of its own: from then on a free looks for the owner first. Never
 // goes back.

@@ -5,6 +5,7 @@
 
 #include "control/segment.h"
 #include "heap/apply.h"
+#include "heap/locks.h"
 #include "sys/sys.h"
 
 namespace mpol::heap {
@@ -187,7 +188,10 @@ void begin_task(const Inheritance& from) {
     task.saved_nodes = from.saved_nodes;
     // The kernel has copied the creator's task policy; there is nothing to do again.
     if (!from.has_policy) task.process_generation = from.process_generation;
-    task.slot = control::claim_slot(from.has_policy ? &from.policy : nullptr);
+    {
+        const Inside inside(slot_gate);
+        task.slot = control::claim_slot(from.has_policy ? &from.policy : nullptr);
+    }
     task.slotless = task.slot < 0;
     if (task.slotless) {
         control::count(MPOL_CTL_SLOTLESS_THREADS);
@@ -243,7 +247,10 @@ void end_task() {
     leave_for_process();
     if (task.owned_scope != kProcessScope) leave_scope(task.slot);
     task.owned_scope = kProcessScope;
-    if (task.slot >= 0) control::release_slot(task.slot);
+    if (task.slot >= 0) {
+        const Inside inside(slot_gate);
+        control::release_slot(task.slot);
+    }
     if (task.slotless) control::count(MPOL_CTL_SLOTLESS_THREADS, ~uint64_t{0});
     task.slot = control::kNoSlot;
     task.exited = true;

@@ -2,17 +2,22 @@
 // Fork. As in the kernel the child copies the task's and the ranges' policies; it gets a segment of
 // its own, at its first allocator call, and never writes the parent's.
 //
-// Order of locks over a fork: stdio's list, apply_mutex, jemalloc's. jemalloc's handlers were
-// registered before ours, so ours prepare first. stdio's list comes first of all because glibc
-// takes it later, and a thread that holds it may be waiting for one that is inside malloc (glibc's
-// tst-malloc-fork-deadlock).
+// Order of locks over a fork: stdio's list, all of heap/locks.h but the growth gates, jemalloc's, the
+// growth gates. jemalloc registers its handlers with us instead of libc (rename-jemalloc), so that one
+// handler has the order in its hands; it does so in its own initialisation, which comes before
+// everything that a fork could lose. stdio's list comes first of all because glibc takes it later,
+// and a thread that holds it may be waiting for one that is inside malloc (glibc's
+// tst-malloc-fork-deadlock). The growth gates come last because threads wait at them inside
+// jemalloc's locks.
 #include <pthread.h>
 
 #include <cstring>
 
+#include "control/events.h"
 #include "control/segment.h"
 #include "control/slots.h"
 #include "heap/apply.h"
+#include "heap/locks.h"
 #include "heap/requests.h"
 #include "heap/task.h"
 #include "preload/foreign_batch.h"
@@ -54,16 +59,28 @@ void unlock_stdio(bool in_child) {
     if (!in_child || !list_reset_by_libc) _IO_list_unlock();
 }
 
+struct ForkHandlers {
+    void (*prepare)();
+    void (*parent)();
+    void (*child)();
+};
+// jemalloc's. Written once, before ours are registered.
+constinit ForkHandlers jemalloc{};
+
 void prepare() {
-    check();
+    if (!heap::holds_all_locks()) check();
     const sys::ErrnoGuard guard;
     lock_stdio();
-    heap::apply_mutex.lock();
+    heap::take_locks_for_fork();
+    jemalloc.prepare();
+    heap::close_growth();
 }
 
 void parent() {
     const sys::ErrnoGuard guard;
-    heap::apply_mutex.unlock();
+    heap::open_growth();
+    jemalloc.parent();
+    heap::drop_locks_after_fork();
     unlock_stdio(false);
 }
 
@@ -102,13 +119,14 @@ void write_legacy(const Legacy& legacy) {
     heap::inherit_process(legacy.bound || !legacy.has_policy);
 }
 
-// apply_mutex is held, by this thread or by one that does not exist here.
+// The only thread. Locks are whose they may be.
 void leave_parent() {
     const Legacy legacy = read_legacy();
     const heap::Inheritance own = heap::inheritance();
     control::abandon();
     write_legacy(legacy);
     control::forget_slots();
+    control::forget_events();
     heap::renew_requests();
     heap::orphan_scopes(heap::this_task.owned_scope);
     heap::rebirth_task();
@@ -119,24 +137,28 @@ void leave_parent() {
 
 void child() {
     const sys::ErrnoGuard guard;
+    heap::renew_locks();
+    jemalloc.child();
     leave_parent();
-    heap::apply_mutex.unlock();
     unlock_stdio(true);
 }
 
 }  // namespace
 
-void watch_fork() { pthread_atfork(prepare, parent, child); }
-
 // Only system calls and plain stores: may run inside jemalloc's locks.
 void become_child() {
-    // No handler ran (raw clone), so the mutex may be a lost thread's.
-    heap::apply_mutex.renew();
-    heap::apply_mutex.lock();
+    // No handler ran (raw clone), so any lock may be a lost thread's.
+    heap::renew_locks();
     leave_parent();
-    heap::apply_mutex.unlock();
 }
 
 }  // namespace mpol::preload
 
 void mpol::heap::meet_copy() { mpol::preload::become_child(); }
+
+// What jemalloc calls instead of pthread_atfork.
+extern "C" int mpol_fork_atfork(void (*prepare)(), void (*parent)(), void (*child)()) {
+    using namespace mpol;
+    preload::jemalloc = {prepare, parent, child};
+    return pthread_atfork(preload::prepare, preload::parent, preload::child);
+}

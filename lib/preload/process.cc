@@ -78,8 +78,7 @@ void ensure_published() {
 [[gnu::constructor]] static void construct() {
     const sys::ErrnoGuard guard;
     check();
-    je_free(je_malloc(1));  // jemalloc registers its fork handlers first, so that ours run first.
-    watch_fork();
+    je_free(je_malloc(1));  // With which jemalloc registers its fork handlers, and fork.cc its own.
     resolve_threads();
     set_up_nudge();
     record_launcher();

@@ -53,8 +53,6 @@ void resolve_threads();
 
 // --- Fork (fork.cc)
 
-// Registers the handlers, after jemalloc's own. From the constructor.
-void watch_fork();
 // In a process image that is a copy: nothing of the parent's segment is written from now on.
 void become_child();
 

@@ -2,14 +2,23 @@
 // A mutex of one word, constant-initialised, that a forked child may unlock for its parent's
 // thread. Drepper, "Futexes Are Tricky", mutex 2. Never allocates; errno is preserved. Not
 // recursive, not async-signal-safe.
+//
+// Sequentially consistent, because a lock that was refused may be answered by a flag that the holder
+// looks at after unlocking (heap/futex_gate.h).
 #pragma once
 
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 
 #include "sys/sys.h"
 
 namespace mpol::sys {
+
+// A wait on a futex with a timeout ends with EINTR after any signal handler; without one, the kernel
+// resumes it after a handler that was installed with SA_RESTART (signal(7)). The length is of no
+// matter: those who wait try again.
+inline constexpr int64_t kInterruptibleNs = 1'000'000'000;
 
 class Mutex {
   public:
@@ -17,21 +26,33 @@ class Mutex {
 
     [[nodiscard]] bool try_lock() {
         uint32_t expected = kFree;
-        return state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire);
+        return state_.compare_exchange_strong(expected, kHeld);
     }
 
     void lock() {
         if (try_lock()) return;
-        while (state_.exchange(kContended, std::memory_order_acquire) != kFree) {
+        while (state_.exchange(kContended) != kFree) {
             futex_wait(reinterpret_cast<const uint32_t*>(&state_), kContended, -1);
         }
+    }
+
+    // 0; or -EINTR, not locked, after a signal handler has run in this thread while it slept.
+    [[nodiscard]] int lock_interruptibly() {
+        if (try_lock()) return 0;
+        while (state_.exchange(kContended) != kFree) {
+            if (futex_wait(reinterpret_cast<const uint32_t*>(&state_), kContended,
+                           kInterruptibleNs) == -EINTR) {
+                return -EINTR;
+            }
+        }
+        return 0;
     }
 
     // In a copy of the process whose holder does not exist: free again.
     void renew() { state_.store(kFree, std::memory_order_relaxed); }
 
     void unlock() {
-        if (state_.exchange(kFree, std::memory_order_release) == kContended) {
+        if (state_.exchange(kFree) == kContended) {
             futex_wake(reinterpret_cast<const uint32_t*>(&state_), 1);
         }
     }
@@ -43,15 +64,16 @@ class Mutex {
     std::atomic<uint32_t> state_{kFree};
 };
 
+template <class Lockable>
 class Locked {
   public:
-    explicit Locked(Mutex& mutex) : mutex_(mutex) { mutex_.lock(); }
+    explicit Locked(Lockable& mutex) : mutex_(mutex) { mutex_.lock(); }
     ~Locked() { mutex_.unlock(); }
     Locked(const Locked&) = delete;
     Locked& operator=(const Locked&) = delete;
 
   private:
-    Mutex& mutex_;
+    Lockable& mutex_;
 };
 
 }  // namespace mpol::sys

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Holding off every region operation of the process, as mm_take_all_locks (mm/mmap.c) holds off the
+// kernel's. Taken in this order, which no one else may turn around:
+//
+//     1  the mutex above all      one holder at a time, so that gates may be closed one by one
+//     2  apply_mutex              policy application, handing scopes out
+//     3  request_gate             system calls that outsiders ask for
+//     4  migration_gate           migration, batch by batch
+//     5  slot_gate                threads taking and giving back slots
+//     .  jemalloc's own locks     only fork, by jemalloc's prepare handler
+//     6  Scope::growth            one for each scope: regions and extents made, purged, given back
+//
+// Inside a gate nobody takes 1 or 2 or enters another gate, but for 6, which is innermost and is
+// entered inside jemalloc's locks: so whoever holds everything must not call the allocator.
+//
+// Never allocates; errno is preserved.
+#pragma once
+
+#include "heap/futex_gate.h"
+
+namespace mpol::heap {
+
+extern Gate request_gate;
+extern Gate migration_gate;
+extern Gate slot_gate;
+
+// 0; -EINTR: a signal handler ran while it waited, and nothing is held; -EDEADLK: this thread holds
+// everything already, or is inside a notifier's callback.
+[[nodiscard]] int take_all_locks();
+// 0, or -EPERM: this thread does not hold them.
+int drop_all_locks();
+[[nodiscard]] bool holds_all_locks();
+
+// --- Fork: the same in two steps, around jemalloc's prepare handler. Nothing interrupts them.
+
+void take_locks_for_fork();  // 1 to 5, unless the thread holds everything already
+void close_growth();         // 6
+void open_growth();
+void drop_locks_after_fork();
+// In the child, instead of the last two: nobody else is there to be held off or woken.
+void renew_locks();
+
+}  // namespace mpol::heap
