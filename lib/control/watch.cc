@@ -22,9 +22,10 @@ constexpr uint64_t kUnfinishedNs = 500'000'000;
 
 }  // namespace
 
-Watch::Watch(Target& target) : target_(&target), next_(0) {
+// The number first: from the renewal on every event is recorded.
+Watch::Watch(Target& target)
+    : target_(&target), next_(load(target.segment_->header.event_head)) {
     renew(sys::monotonic_ns());
-    next_ = load(target.segment_->header.event_head);
 }
 
 // Never shortens what another watcher has asked for.
