@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <iterator>
 
 #include "control/segment.h"
+#include "heap/purge.h"
 #include "heap/requests.h"
 #include "policy/contextualise.h"
 #include "sys/sys.h"
@@ -187,7 +187,7 @@ void for_each_bit(const uint64_t (&words)[MPOL_CTL_SLOTS / 64], Visit visit) {
 
 void purge(const Bound& bound) {
     if (bound.process_generation != 0 && !bound.process_keeps_cached) {
-        purge_arena(kAllArenas);
+        purge_all_arenas();
         return;
     }
     for_each_bit(bound.purged,
@@ -227,14 +227,6 @@ bool any_binding() {
         if (is_bound(static_cast<ScopeId>(id))) return true;
     }
     return false;
-}
-
-void purge_arena(unsigned arena) {
-    size_t mib[3];
-    size_t length = std::size(mib);
-    if (je_mallctlnametomib("arena.0.purge", mib, &length) != 0) return;
-    mib[1] = arena;
-    je_mallctlbymib(mib, length, nullptr, nullptr, nullptr, 0);
 }
 
 void acknowledge() {

@@ -28,14 +28,6 @@ namespace mpol::heap {
 // when apply_mutex is taken: its holder then rings the doorbell when he unlocks it.
 void apply_pending();
 
-// Gives an arena's dirty extents, or those of kAllArenas, back to the kernel: jemalloc would hand them
-// out again with the pages that an earlier policy placed. Can take milliseconds.
-void purge_arena(unsigned arena);
-
-// Supplied by whoever links the heap: have all arenas purged soon, by another thread. False: there is
-// none that does it.
-[[nodiscard]] bool ask_for_purge();
-
 // Tells those who wait on the segment's ack word that something was applied.
 void acknowledge();
 

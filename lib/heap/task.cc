@@ -6,6 +6,7 @@
 #include "control/segment.h"
 #include "heap/apply.h"
 #include "heap/locks.h"
+#include "heap/purge.h"
 #include "sys/sys.h"
 
 namespace mpol::heap {
@@ -22,13 +23,6 @@ thread_local constinit Task this_task;
 namespace {
 
 void flush_cache() { je_mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0); }
-
-// Free memory in the thread's cache was faulted under an earlier policy. Flushed, it makes slabs
-// empty, which become dirty extents: after those that were purged when the policy was applied.
-void give_cache_back() {
-    flush_cache();
-    if (!ask_for_purge()) purge_arena(kAllArenas);
-}
 
 void switch_arena(unsigned to, unsigned* ret_from) {
     unsigned from = 0;
@@ -140,7 +134,8 @@ bool sync_own() {
     } else {
         leave_for_process();
         task.process_generation = 0;  // Its kernel task policy is the process's again.
-        store(row.applied, generation(own.word));
+        // What it allocated as its own is bound, and acknowledged, by whoever applies.
+        if (task.owned_scope == kProcessScope) store(row.applied, generation(own.word));
     }
     store(row.task_applied, generation(own.word));
     return own.has;

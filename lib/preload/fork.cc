@@ -18,6 +18,7 @@
 #include "control/slots.h"
 #include "heap/apply.h"
 #include "heap/locks.h"
+#include "heap/purge.h"
 #include "heap/requests.h"
 #include "heap/task.h"
 #include "preload/foreign_batch.h"
@@ -128,6 +129,7 @@ void leave_parent() {
     control::forget_slots();
     control::forget_events();
     heap::renew_requests();
+    heap::renew_purges();
     heap::orphan_scopes(heap::this_task.owned_scope);
     heap::rebirth_task();
     forget_helper();

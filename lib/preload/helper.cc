@@ -10,6 +10,7 @@
 
 #include "control/segment.h"
 #include "heap/apply.h"
+#include "heap/purge.h"
 #include "heap/task.h"
 #include "preload/foreign_batch.h"
 #include "preload/process.h"
@@ -66,7 +67,7 @@ void* help(void*) {
         const uint32_t seen = load(local.header.epoch);
         heap::apply_pending();
         if (purge_asked.exchange(false, std::memory_order_acquire)) {
-            heap::purge_arena(heap::kAllArenas);
+            heap::purge_all_arenas();
         }
         nudge_threads();
         if (heap::any_binding()) start_cpuset_watch();
@@ -74,6 +75,7 @@ void* help(void*) {
         rest.store(0, std::memory_order_relaxed);
     }
     set_status(false);
+    stop_cpuset_watch();  // Again: it may have been started here since the last thread left.
     state.store(State::kNone, std::memory_order_release);
     return nullptr;
 }

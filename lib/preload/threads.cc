@@ -26,7 +26,7 @@ namespace {
 constexpr size_t kStackBytes = size_t{256} << 10;
 
 constinit std::atomic<PthreadCreate*> next_pthread_create{nullptr};
-constinit std::atomic<int> living{0};
+constinit std::atomic<int> living{0};  // Counted from their creation on.
 // Written when the process has one thread: by fork's child, and by its first allocator call.
 constinit heap::Inheritance heirloom;
 constinit std::atomic<bool> key_made{false};
@@ -45,7 +45,6 @@ void on_exit(void*) {
 
 void join(const heap::Inheritance& from) {
     heap::begin_task(from);
-    living.fetch_add(1, std::memory_order_acq_rel);
     if (key_made.load(std::memory_order_acquire)) pthread_setspecific(exit_key, &exit_key);
 }
 
@@ -98,7 +97,7 @@ int create_own_thread(void* (*body)(void*)) {
 }
 
 void adopt_thread() {
-    if (living.load(std::memory_order_acquire) != 0) return join({});
+    if (living.fetch_add(1, std::memory_order_acq_rel) != 0) return join({});
     flush_inherited();
     const heap::Inheritance from = heirloom;
     heirloom = {};
@@ -128,7 +127,11 @@ extern "C" [[gnu::visibility("default")]] int pthread_create(pthread_t* thread,
     auto* const start = static_cast<preload::Start*>(je_malloc(sizeof(preload::Start)));
     if (start == nullptr) return EAGAIN;
     *start = {routine, argument, heap::inheritance()};
+    // Here, or a creator that exits before its thread has started would be taken for the last one.
+    preload::living.fetch_add(1, std::memory_order_acq_rel);
     const int err = next(thread, attributes, preload::trampoline, start);
-    if (err != 0) je_free(start);
+    if (err == 0) return 0;
+    preload::living.fetch_sub(1, std::memory_order_acq_rel);
+    je_free(start);
     return err;
 }
