@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "control/segment.h"
+#include "heap/kinds.h"
 #include "heap/requests.h"
 #include "policy/contextualise.h"
 #include "sys/sys.h"
@@ -67,6 +68,7 @@ struct Bound {
     uint64_t process_generation = 0;  // 0: nothing new
     bool process_keeps_cached = false;
     uint64_t slots[MPOL_CTL_SLOTS / 64]{};
+    uint32_t kinds = 0;  // bits
     bool any = false;
 };
 
@@ -168,6 +170,9 @@ void bind_slot_as_asked(unsigned slot, Bound& bound) {
 void bind_as_asked(Bound& bound) {
     if (any_binding()) (void)sync_allowed(bound);
     bind_process_as_asked(bound);
+    bound.kinds = bind_kinds(
+        [](void* pass) { return sync_allowed(*static_cast<Bound*>(pass)); }, &bound);
+    bound.any |= bound.kinds != 0;
     if (!several_scopes.load(std::memory_order_acquire)) return;
     const unsigned used = std::min(load(local.header.slots_used), MPOL_CTL_SLOTS);
     for (unsigned slot = 0; slot < used; ++slot) bind_slot_as_asked(slot, bound);
@@ -187,6 +192,7 @@ void purge(const Bound& bound) {
         purge_arena(kAllArenas);
         return;
     }
+    purge_kinds(bound.kinds);
     for_each_slot(bound, [](unsigned slot) {
         const SlotScope at = slot_scopes[slot];  // Racy by design: any arena may be purged.
         if (at.scope != kProcessScope && !at.keeps_cached) purge_arena(scope_at(at.scope).arena);
@@ -201,6 +207,7 @@ void report(const Bound& bound) {
     for_each_slot(bound, [](unsigned slot) {
         store(local.slots[slot].applied, slot_scopes[slot].bound);
     });
+    report_kinds(bound.kinds);
     control::count(MPOL_CTL_APPLIED);
 }
 

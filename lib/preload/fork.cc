@@ -13,6 +13,8 @@
 #include "control/segment.h"
 #include "control/slots.h"
 #include "heap/apply.h"
+#include "heap/kind_ranges.h"
+#include "heap/kinds.h"
 #include "heap/requests.h"
 #include "heap/task.h"
 #include "preload/foreign_batch.h"
@@ -105,9 +107,12 @@ void write_legacy(const Legacy& legacy) {
 // apply_mutex is held, by this thread or by one that does not exist here.
 void leave_parent() {
     const Legacy legacy = read_legacy();
+    const heap::KindLegacy kinds = heap::read_kinds();
     const heap::Inheritance own = heap::inheritance();
     control::abandon();
     write_legacy(legacy);
+    heap::inherit_kinds(kinds);
+    heap::forget_marks();
     control::forget_slots();
     heap::renew_requests();
     heap::orphan_scopes(heap::this_task.owned_scope);

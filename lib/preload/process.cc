@@ -81,6 +81,7 @@ void ensure_published() {
     je_free(je_malloc(1));  // jemalloc registers its fork handlers first, so that ours run first.
     watch_fork();
     resolve_threads();
+    resolve_mmap();
     set_up_nudge();
     record_launcher();
 }

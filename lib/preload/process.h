@@ -51,6 +51,11 @@ void forget_threads(const heap::Inheritance& of_survivor);
 // Looks up the functions that this library stands in front of. From the constructor.
 void resolve_threads();
 
+// --- Mappings (mmap.cc)
+
+// Looks up the mmap behind ours. From the constructor.
+void resolve_mmap();
+
 // --- Fork (fork.cc)
 
 // Registers the handlers, after jemalloc's own. From the constructor.
