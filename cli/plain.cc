@@ -76,6 +76,8 @@ std::string target_words(const Change& change) {
 
 std::string policy_words(const Change& change) {
     if (change.policy) return policy_text(*change.policy);
+    const bool mapped = change.kind && change.kind->kind != MPOL_CTL_KIND_LARGE;
+    if (mapped) return "the threads' task policy";
     if (change.tid || change.kind) return "the process's policy";
     return change.fallback ? policy_text(*change.fallback) + " (what it started with)"
                            : "what it started with";
