@@ -218,7 +218,7 @@ struct mpol_ctl_kind {
     uint64_t word;    /*  0 writers: latch of the kind's policy */
     uint64_t applied; /*  8 target: generation of word in force */
     uint32_t applied_errno; /* 16 target: of the last application */
-    uint32_t reserved0;     /* 20 */
+    uint32_t scope;         /* 20 target: of LARGE: whose regions hold its memory; 0: none yet */
     uint64_t threshold[2];  /* 24 writers: bytes, of LARGE; that of generation g is [g % 2], stored
                                   before g is published */
     uint64_t reserved1[3];  /* 40 */

@@ -87,6 +87,7 @@ struct KindState {
     uint64_t threshold = 0;  // bytes; of MPOL_CTL_KIND_LARGE
     uint64_t applied = 0;    // generation of asked in force
     int applied_errno = 0;
+    uint32_t scope = 0;      // whose regions hold its memory; 0: none
 };
 struct KindName {
     mpol_ctl_kind_id kind = MPOL_CTL_KIND_LARGE;

@@ -105,6 +105,7 @@ std::vector<KindState> Target::kinds() const {
         state.threshold = load(row.threshold[state.asked.generation % 2]);
         state.applied = load(row.applied);
         state.applied_errno = static_cast<int>(load(row.applied_errno) & INT_MAX);
+        state.scope = load(row.scope);
         all.push_back(state);
     }
     return all;

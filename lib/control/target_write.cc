@@ -123,7 +123,7 @@ Result<uint64_t> Target::publish_kind(const KindName& name, const std::optional<
     return locked(timeout_ms, [&]() -> Result<uint64_t> {
         if (everywhere) unset_threads(*segment_, origin);
         uint32_t& published = segment_->header.kinds;
-        // The rows are no memory before their first use: asked for, it is refused; touched, it kills.
+        // The rows are no memory before their first use: asking may fail, touching may kill.
         if (load(published) == 0 &&
             ::fallocate(fd_, 0, MPOL_CTL_KINDS_OFFSET, sizeof(segment_->kinds)) != 0) {
             return tl::unexpected(fail(errno, fmt::format("no memory for the kinds' rows in the "

@@ -147,6 +147,14 @@ int bind_as_asked(Kind kind, const Asked& asked, SyncAllowed* sync_allowed, void
     return bind_kind(kind, asked, binding);
 }
 
+void tell_applied(unsigned kind) {
+    mpol_ctl_kind& row = local.kinds[kind];
+    const ScopeId large = state_of(Kind::kLarge).scope.load(std::memory_order_relaxed);
+    store(row.scope, uint32_t{kind == MPOL_CTL_KIND_LARGE ? large : kProcessScope});
+    store(row.applied_errno, static_cast<uint32_t>(-states[kind].err));
+    store(row.applied, states[kind].bound);
+}
+
 }  // namespace
 
 uint32_t bind_kinds(SyncAllowed* sync_allowed, void* pass) {
@@ -170,8 +178,7 @@ uint32_t bind_kinds(SyncAllowed* sync_allowed, void* pass) {
 void report_kinds(uint32_t bound) {
     for (unsigned kind = 0; kind < MPOL_CTL_KINDS; ++kind) {
         if ((bound >> kind & 1) == 0) continue;
-        store(local.kinds[kind].applied_errno, static_cast<uint32_t>(-states[kind].err));
-        store(local.kinds[kind].applied, states[kind].bound);
+        tell_applied(kind);
     }
 }
 
@@ -240,8 +247,7 @@ void inherit_kinds(const KindLegacy& legacy) {
         SharedMemory::store(row.word, word);
         if ((legacy.bound >> kind & 1) != 0) {
             states[kind].bound = generation(word);
-            store(row.applied, generation(word));
-            store(row.applied_errno, static_cast<uint32_t>(-states[kind].err));
+            tell_applied(kind);
         }
         store(local.header.kinds, load(local.header.kinds) | 1U << kind);
     }

@@ -82,8 +82,8 @@ int bind_range(void* start, size_t size, const Binding& binding);
 // something else. Async-signal-safe.
 void bind_new_range(ScopeId id, void* start, size_t size, bool bound);
 
-// A scope that no thread has: with an arena, or as the holder of a binding. kProcessScope when there
-// is none to be had. apply_mutex held.
+// A scope that no thread has: with an arena, or as the holder of a binding. kProcessScope when
+// there is none to be had. apply_mutex held.
 [[nodiscard]] ScopeId make_kind_scope(bool with_arena);
 
 // A scope for a thread: a waiting one, or a new one with a new arena. kProcessScope when there is

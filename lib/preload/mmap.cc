@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// mmap(2) in front of the C library's: what the program maps itself, private and anonymous, is bound
-// as the kind says. Programs that make the system call themselves (Go) don't come by; what they have
-// mapped is found at each rewrite (heap/kind_ranges.h).
+// mmap(2) in front of the C library's: what the program maps itself, private and anonymous, is
+// bound as the kind says. Programs that make the system call themselves (Go) don't come by; what
+// they have mapped is found at each rewrite (heap/kind_ranges.h).
 //
 // While the kind is off this is the call behind it and one load. Async-signal-safe, as mmap is in
 // practice; may be called before the constructor ran.

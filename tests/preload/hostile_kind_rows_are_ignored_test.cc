@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kind rows whose bytes make no sense change nothing; a threshold that can't hold is refused with an
-// errno in the row.
+// Kind rows whose bytes make no sense change nothing; a threshold that can't hold is refused with
+// an errno in the row.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
