@@ -31,6 +31,7 @@ struct Arguments {
 
     std::string target;                // PID or PID/TID
     std::string policy;                // its words, joined by blanks
+    std::string kind;                  // of memory
     std::string shell;                 // what to write a completion for
     std::vector<std::string> command;  // what stands after "--"
 };

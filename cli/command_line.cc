@@ -104,6 +104,9 @@ std::optional<Error> bind_operands(const Verb& verb, const Words& operands, Argu
             case Operand::kShell:
                 arguments.shell = *next++;
                 break;
+            case Operand::kKind:
+                arguments.kind = *next++;
+                break;
             case Operand::kPolicy:
                 arguments.policy = joined(next, operands.end());
                 next = operands.end();

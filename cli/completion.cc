@@ -36,6 +36,8 @@ std::string operand_words(const OperandInfo& operand) {
             return " $(mpol ls 2>/dev/null | awk 'NR > 1 { print $1 }')";
         case Operand::kShell:
             return " bash man";
+        case Operand::kKind:
+            return " large stack mmap";
         case Operand::kPolicy: {
             std::string out;
             for (const ModeInfo& info : kModes) {

@@ -4,6 +4,7 @@
 
 #include "cli/values.h"
 #include "cli/words.h"
+#include "policy/kind_text.h"
 #include "policy/modes.h"
 #include "policy/text.h"
 
@@ -100,6 +101,19 @@ Json errors_json(const ProcessView& view) {
     return out;
 }
 
+Json kinds_json(const ProcessView& view) {
+    Json out = Json::array();
+    for (const auto& [state, effective] : view.kinds) {
+        Json kind = {{"kind", kind_name(state.kind)}};
+        const bool has_threshold = state.kind == MPOL_CTL_KIND_LARGE && state.asked.set;
+        kind["threshold_bytes"] = has_threshold ? Json(state.threshold) : Json(nullptr);
+        kind.update(asked_json(state.asked, state.applied, state.applied_errno));
+        kind["effective"] = state.asked.set ? nodes_json(effective) : Json(nullptr);
+        out.push_back(kind);
+    }
+    return out;
+}
+
 Json process_json(const ProcessView& view) {
     const control::ProcessState& state = view.state;
     Json out = {{"pid", view.pid}, {"comm", view.comm}, {"controlled", true}};
@@ -111,6 +125,7 @@ Json process_json(const ProcessView& view) {
     out["helper"] = (state.status & MPOL_CTL_STATUS_HELPER) != 0;
     out["mbind_refused"] = (state.status & MPOL_CTL_STATUS_NO_NUMA) != 0;
     out["heap"] = heap_json(view);
+    out["kinds"] = kinds_json(view);
     Json threads = Json::array();
     for (const ThreadView& thread : view.threads) {
         threads.push_back(thread_json(thread, state.asked.generation));
@@ -160,6 +175,10 @@ Json render(const Change& change) {
     Json out = {{"pid", change.pid}};
     if (change.tid) out["tid"] = *change.tid;
     out["scope"] = change.tid ? "thread" : change.everywhere ? "everywhere" : "process";
+    if (change.kind) {
+        out["kind"] = kind_name(change.kind->kind);
+        if (change.kind->threshold != 0) out["threshold_bytes"] = change.kind->threshold;
+    }
     out["policy"] = optional_policy(change.policy);
     out["generation"] = change.generation;
     out["waited"] = change.waited;

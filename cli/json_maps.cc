@@ -31,10 +31,12 @@ void add_residency(Json& out, const std::optional<Residency>& residency) {
 Json region_json(const RegionView& region) {
     const control::RegionState& state = region.state;
     const bool thread = region.scope == RegionView::Scope::kThread;
+    const bool large = region.scope == RegionView::Scope::kLarge;
     const bool waiting = region.scope == RegionView::Scope::kWaiting;
     Json out = {{"start", state.start},
                 {"scope", thread    ? "thread"
                           : waiting ? "waiting"
+                          : large   ? "large"
                                     : "process"},
                 {"tid", thread ? Json(region.tid) : Json(nullptr)},
                 {"asked", optional_policy(region.asked)},

@@ -44,6 +44,9 @@ class Owners {
   public:
     explicit Owners(const control::Target& target)
         : target_(target), process_(target.process()), threads_(target.threads()) {
+        for (const control::KindState& kind : target.kinds()) {
+            if (kind.scope != 0) large_ = kind;
+        }
         for (const control::ThreadState& thread : threads_) {
             if (thread.scope != 0) by_scope_.emplace(thread.scope, &thread);
         }
@@ -54,6 +57,10 @@ class Owners {
         const auto found = by_scope_.find(region.state.scope);
         if (region.state.scope == 0) {
             follow(region, process, allowed);
+        } else if (large_ && large_->scope == region.state.scope) {
+            region.scope = RegionView::Scope::kLarge;
+            const Owner own = {0, &large_->asked, large_->applied, large_->applied_errno};
+            follow(region, large_->asked.set ? own : process, allowed);
         } else if (found == by_scope_.end()) {
             region.scope = RegionView::Scope::kWaiting;
             take_bound(region);
@@ -102,6 +109,7 @@ class Owners {
     const control::Target& target_;
     control::ProcessState process_;
     std::vector<control::ThreadState> threads_;
+    std::optional<control::KindState> large_;
     std::map<uint32_t, const control::ThreadState*> by_scope_;
     std::map<pid_t, pid_t> outer_tids_;
 };

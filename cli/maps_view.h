@@ -30,6 +30,7 @@ struct RegionView {
     enum class Scope {
         kProcess,
         kThread,
+        kLarge,  // of the kind
         kWaiting
     };  // kWaiting: for the next thread that needs one
 

@@ -6,6 +6,7 @@
 
 #include "cli/values.h"
 #include "cli/words.h"
+#include "policy/kind_text.h"
 #include "policy/text.h"
 
 namespace mpol::cli {
@@ -61,14 +62,23 @@ std::string render(const Listing& listing) {
 
 // --- set, unset
 
+std::string kind_words(const control::KindName& kind) {
+    return kind.threshold != 0 ? kind_text(kind.kind, kind.threshold) : kind_name(kind.kind);
+}
+
 std::string target_words(const Change& change) {
     if (change.tid) return fmt::format("thread {}/{}", change.pid, *change.tid);
+    if (change.kind) {
+        return fmt::format("{} of process {}", kind_words(*change.kind), change.pid);
+    }
     return fmt::format("process {}", change.pid);
 }
 
 std::string policy_words(const Change& change) {
     if (change.policy) return policy_text(*change.policy);
-    if (change.tid) return "the process's policy";
+    const bool mapped = change.kind && change.kind->kind != MPOL_CTL_KIND_LARGE;
+    if (mapped) return "the threads' task policy";
+    if (change.tid || change.kind) return "the process's policy";
     return change.fallback ? policy_text(*change.fallback) + " (what it started with)"
                            : "what it started with";
 }

@@ -3,6 +3,7 @@
 
 #include "cli/plain.h"
 #include "cli/words.h"
+#include "policy/kind_text.h"
 #include "policy/text.h"
 
 namespace mpol::cli {
@@ -34,6 +35,8 @@ std::string_view error_sentence(mpol_ctl_error_code code) {
             return "a policy whose bytes make no sense was ignored";
         case MPOL_CTL_ERROR_SIGNAL:
             return "MPOL_SIGNAL names no usable signal";
+        case MPOL_CTL_ERROR_MAPPINGS:
+            return "its mappings could not be listed, or are too many";
         case MPOL_CTL_ERROR_NONE:
             break;
     }
@@ -103,6 +106,24 @@ void add_thread(std::string& out, const ThreadView& thread, uint64_t process_gen
     }
 }
 
+void add_kinds(std::string& out, const ProcessView& view) {
+    for (const auto& [state, effective] : view.kinds) {
+        if (!state.asked.readable) {
+            add(out, "{}\n  policy:     unreadable: its bytes in the segment are no policy\n",
+                kind_name(state.kind));
+        } else if (state.asked.set) {
+            add(out, "{}\n  policy:     {}\n  set by:     {}\n  effective:  {}\n",
+                kind_text(state.kind, state.threshold), policy_text(state.asked.policy),
+                setter(state.asked.origin), nodes_words(effective));
+        }
+        if (state.asked.readable && (state.asked.set || state.applied < state.asked.generation)) {
+            add(out, "{}  generation: {}\n",
+                state.asked.set ? "" : std::string(kind_name(state.kind)) + ", taken back\n",
+                progress(state.asked.generation, state.applied, state.applied_errno));
+        }
+    }
+}
+
 void add_errors(std::string& out, const ProcessView& view) {
     for (const control::ErrorState& error : view.errors) {
         add(out, "error: {}: {}, {}, last at {}\n", error_sentence(error.code),
@@ -137,6 +158,7 @@ std::string render(const GetView& view) {
             add_thread(out, thread, generation);
         }
     }
+    add_kinds(out, process);
     add_errors(out, process);
     return out;
 }

@@ -19,6 +19,8 @@ std::string scope_words(const RegionView& region) {
             return "process";
         case RegionView::Scope::kThread:
             return fmt::format("thread {}", region.tid);
+        case RegionView::Scope::kLarge:
+            return "large";
         case RegionView::Scope::kWaiting:
             break;
     }

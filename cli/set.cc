@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "cli/kind.h"
 #include "cli/machine.h"
 #include "cli/target.h"
 #include "cli/verbs.h"
@@ -23,12 +24,12 @@ using control::Target;
 constexpr int kCatchUpMs = 100;
 
 // Fills in what the policy means for the target, or says why it means nothing.
-Result<void> check(const Arguments& arguments, Change& change) {
+Result<void> check(const Arguments& arguments, size_t offset, Change& change) {
     const Machine machine = read_machine();
     const NodeMask mems = control::mems_allowed(change.pid).value_or(machine.has_memory);
     change.allowed = mems & machine.has_memory;
-    const Result<Policy> policy =
-        read_policy(arguments.policy, machine, change.allowed, arguments.allow_absent);
+    const Result<Policy> policy = read_policy_after(arguments.policy, offset, machine,
+                                                    change.allowed, arguments.allow_absent);
     if (!policy) return tl::unexpected(policy.error());
     const Result<NodeMask> effective =
         effective_nodes(*policy, change.allowed, fmt::format("process {}", change.pid));
@@ -44,6 +45,8 @@ Result<void> check(const Arguments& arguments, Change& change) {
 control::Result<uint64_t> publish(Target& target, std::optional<control::ThreadSlot> slot,
                                   const Change& change, int timeout_ms) {
     if (slot) return target.publish_thread(*slot, change.policy, timeout_ms);
+    if (change.kind)
+        return target.publish_kind(*change.kind, change.policy, change.everywhere, timeout_ms);
     return change.everywhere ? target.publish_everywhere(change.policy, timeout_ms)
                              : target.publish_process(change.policy, timeout_ms);
 }
@@ -103,6 +106,33 @@ Result<void> settle_thread(const Target& target, control::ThreadSlot slot, Chang
     return {};
 }
 
+Result<void> settle_kind(const Target& target, Change& change) {
+    if (!change.applied && (!target.alive() || state_of(change.pid) == 'Z')) return exited(change);
+    change.helper = (target.process().status & MPOL_CTL_STATUS_HELPER) != 0;
+    for (const control::KindState& state : target.kinds()) {
+        if (state.kind != change.kind->kind) continue;
+        change.superseded = state.asked.readable && state.asked.generation > change.generation;
+        const bool failed_to = change.applied && state.applied_errno != 0 && !change.superseded;
+        if (failed_to && state.applied_errno == ERANGE) {
+            return failed(ERANGE,
+                          fmt::format("process {} could not apply the policy: its thread caches "
+                                      "serve {}",
+                                      change.pid, size_text(change.kind->threshold)),
+                          "name a threshold above tcache_max in its MALLOC_CONF");
+        }
+        if (failed_to) return refused(change, state.applied_errno);
+    }
+    return {};
+}
+
+bool wait_for(const Target& target, std::optional<control::ThreadSlot> slot, const Change& change) {
+    if (slot) return target.wait_thread(*slot, change.generation, change.timeout_ms);
+    if (change.kind) {
+        return target.wait_kind(change.kind->kind, change.generation, change.timeout_ms);
+    }
+    return target.wait_process(change.generation, change.timeout_ms);
+}
+
 Result<Answer> publish_and_wait(Target& target, std::optional<control::ThreadSlot> slot, Change change) {
     const uint64_t begin = sys::monotonic_ns();
     // Writers hold the lock for microseconds: one that is stuck should make nobody wait longer.
@@ -110,19 +140,38 @@ Result<Answer> publish_and_wait(Target& target, std::optional<control::ThreadSlo
     if (!generation) return failed(generation.error());
     change.generation = *generation;
     if (!change.waited) return Answer{Status::kOk, change};
-    change.applied = slot ? target.wait_thread(*slot, change.generation, change.timeout_ms)
-                          : target.wait_process(change.generation, change.timeout_ms);
+    change.applied = wait_for(target, slot, change);
     change.latency_ns = sys::monotonic_ns() - begin;
     // Threads that run make an allocator call within a moment; those that don't are named.
-    if (change.applied && !slot) {
+    if (change.applied && !slot && !change.kind) {
         (void)target.wait_all_threads(change.generation, std::min(kCatchUpMs, change.timeout_ms));
     }
     const Result<void> settled =
-        slot ? settle_thread(target, *slot, change) : settle_process(target, change);
+        slot          ? settle_thread(target, *slot, change)
+        : change.kind ? settle_kind(target, change)
+                      : settle_process(target, change);
     if (!settled) return tl::unexpected(settled.error());
     const char state = state_of(change.pid);
     change.stopped = state == 'T' || state == 't';
     return Answer{change.applied ? Status::kOk : Status::kPartlyApplied, change};
+}
+
+// The kind that is meant, and where the policy's text begins.
+Result<size_t> read_kind_of(const Arguments& arguments, bool to_nothing, Change& change) {
+    size_t offset = 0;
+    if (to_nothing) {
+        const auto kind = read_kind_name(arguments.kind);
+        if (!kind) return tl::unexpected(kind.error());
+        change.kind = *kind;
+    } else {
+        const Result<KindOfText> kind = read_kind(arguments.policy);
+        if (!kind) return tl::unexpected(kind.error());
+        change.kind = kind->kind;
+        offset = kind->policy_offset;
+    }
+    if (!change.kind || !change.tid) return offset;
+    return misused(fmt::format("{} is a kind of a whole process's memory: name PID, not PID/TID",
+                               kind_name(change.kind->kind)));
 }
 
 Result<Answer> change_policy(const Arguments& arguments, bool to_nothing) {
@@ -137,6 +186,8 @@ Result<Answer> change_policy(const Arguments& arguments, bool to_nothing) {
     change.everywhere = arguments.process;
     change.waited = !arguments.no_wait;
     change.timeout_ms = arguments.timeout_ms;
+    const Result<size_t> offset = read_kind_of(arguments, to_nothing, change);
+    if (!offset) return tl::unexpected(offset.error());
     auto target = Target::attach(name->pid, control::Access::kWrite);
     if (!target) return failed(target.error());
     target->set_keep_cached(arguments.keep_cached);
@@ -147,7 +198,7 @@ Result<Answer> change_policy(const Arguments& arguments, bool to_nothing) {
         slot = *found;
     }
     if (!to_nothing) {
-        const Result<void> checked = check(arguments, change);
+        const Result<void> checked = check(arguments, *offset, change);
         if (!checked) return tl::unexpected(checked.error());
     }
     return publish_and_wait(*target, slot, change);

@@ -72,6 +72,11 @@ ProcessView view_of(const control::Target& target, const NodeMask& has_memory) {
         view.threads.push_back(std::move(thread));
     }
     view.slotless = target.slotless_threads();
+    for (const control::KindState& state : target.kinds()) {
+        KindView kind{state, {}};
+        if (state.asked.set) (void)contextualise(state.asked.policy, view.allowed, kind.effective);
+        view.kinds.push_back(kind);
+    }
     view.regions = target.regions();
     view.errors = target.errors();
     return view;

@@ -32,6 +32,12 @@ struct ThreadView {
     NodeMask effective;  // of its own policy
 };
 
+// A kind of the process's memory with a policy of its own.
+struct KindView {
+    control::KindState state;
+    NodeMask effective;
+};
+
 // A process under control.
 struct ProcessView {
     pid_t pid = 0;
@@ -41,6 +47,7 @@ struct ProcessView {
     std::optional<NodeMask> effective;  // of what is in force; empty: the kernel's default
     std::vector<ThreadView> threads;
     uint64_t slotless = 0;
+    std::vector<KindView> kinds;  // that a policy was ever set for
     std::vector<control::RegionState> regions;
     std::vector<control::ErrorState> errors;
 
@@ -106,6 +113,7 @@ struct Change {
     pid_t pid = 0;
     std::optional<pid_t> tid;
     bool everywhere = false;
+    std::optional<control::KindName> kind;  // of the process's memory; empty: all of it
     std::optional<Policy> policy;  // empty: unset
     uint64_t generation = 0;
     bool waited = true;

@@ -49,6 +49,7 @@ constexpr OperandInfo kRunOperands[] = {{Operand::kPolicy, "POLICY", false},
 constexpr OperandInfo kProcessOperands[] = {{Operand::kTarget, "PID", true}};
 constexpr OperandInfo kTargetOperands[] = {kTargetOperand};
 constexpr OperandInfo kSetOperands[] = {kTargetOperand, kPolicyOperand};
+constexpr OperandInfo kUnsetOperands[] = {kTargetOperand, {Operand::kKind, "KIND", false}};
 constexpr OperandInfo kPolicyOperands[] = {kPolicyOperand};
 constexpr OperandInfo kShellOperands[] = {{Operand::kShell, "bash|man", true}};
 
@@ -71,10 +72,14 @@ constexpr Example kSetExamples[] = {
     {"mpol set 4242/4242 local", "the main thread's own"},
     {"mpol set 4242 --process bind:0", "the process's, and no thread keeps its own"},
     {"mpol set 4242 --interleave=all", "as numactl spells it"},
+    {"mpol set 4242 'large>=2M:bind:3'", "allocations of 2 MiB and more, whatever the rest has"},
+    {"mpol set 4242 stack:local", "the threads' stacks"},
+    {"mpol set 4242 mmap:interleave:0-3", "what the program maps itself: heaps of JVM and Go"},
 };
 constexpr Example kUnsetExamples[] = {
     {"mpol unset 4242", "back to the policy that the process was started with"},
     {"mpol unset 4242/4250", "the thread follows its process again"},
+    {"mpol unset 4242 large", "large allocations follow the process again"},
 };
 constexpr Example kMapsExamples[] = {
     {"mpol maps 4242", "the heap of a process, region by region, and on which nodes it lies"},
@@ -111,14 +116,15 @@ constexpr Verb kVerbs[] = {
      "Shows what was asked for, what it means, who asked and when, and whether it\n"
      "is applied.",
      kTargetOperands, kGetOptions, kGetExamples, get},
-    {"set", "PID[/TID] POLICY", "rewrite the policy of a process or of a thread",
+    {"set", "PID[/TID] [KIND:]POLICY", "rewrite the policy of a process or of a thread",
      "Publishes POLICY and waits until it is applied. Threads with a policy of\n"
-     "their own keep it, unless --process is given. PID/PID is the main thread.",
+     "their own keep it, unless --process is given. PID/PID is the main thread.\n"
+     "KIND is large>=SIZE, stack or mmap: only that part of the process's memory.",
      kSetOperands, kSetOptions, kSetExamples, set},
-    {"unset", "PID[/TID]", "take a policy back",
+    {"unset", "PID[/TID] [KIND]", "take a policy back",
      "A thread follows its process again; a process has again the policy that it\n"
-     "started with.",
-     kTargetOperands, kUnsetOptions, kUnsetExamples, unset},
+     "started with. KIND (large, stack or mmap) follows its process or thread again.",
+     kUnsetOperands, kUnsetOptions, kUnsetExamples, unset},
     {"maps", "PID", "show the heap of a process, region by region",
      "Shows each region's scope, the policy asked for and the one in effect, bytes\n"
      "reserved, committed and carved (given to the allocator), and which pages are\n"

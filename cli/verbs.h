@@ -12,7 +12,7 @@
 
 namespace mpol::cli {
 
-enum class Operand { kTarget, kPolicy, kShell, kCommand };
+enum class Operand { kTarget, kPolicy, kKind, kShell, kCommand };
 
 struct OperandInfo {
     Operand kind;

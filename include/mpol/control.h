@@ -9,7 +9,8 @@
  *   4 KiB       MPOL_CTL_ERRORS error rows    4 KiB, always
  *   8 KiB       MPOL_CTL_SLOTS thread slots   256 B for each thread that ever ran at once
  *   8 KiB+1 MiB MPOL_CTL_REGIONS region rows  64 B for each region
- *   + 256 KiB   MPOL_CTL_EVENTS event rows    64 KiB once somebody has watched
+ *   + 256 KiB   MPOL_CTL_KIND_ROWS kind rows  4 KiB, once a policy of a kind was published
+ *   + 4 KiB     MPOL_CTL_EVENTS event rows    64 KiB, once somebody has watched
  *
  * Nothing in it is a pointer that anyone follows: addresses are facts to display. A reader copies
  * each field once with an atomic load, validates the copy and uses only the copy. Every u64 and
@@ -36,12 +37,14 @@ extern "C" {
 
 #define MPOL_CTL_NAME "mpol-control"
 #define MPOL_CTL_MAGIC UINT64_C(0x314c54434c4f504d) /* "MPOLCTL1" */
-#define MPOL_CTL_ABI 2u
+#define MPOL_CTL_ABI 3u
 
 #define MPOL_CTL_SLOTS 4096u
 #define MPOL_CTL_REGIONS 4096u
 #define MPOL_CTL_ERRORS 32u
 #define MPOL_CTL_EVENTS 1024u
+#define MPOL_CTL_KINDS 3u     /* enum mpol_ctl_kind_id */
+#define MPOL_CTL_KIND_ROWS 16u /* room in the page */
 #define MPOL_CTL_NODE_WORDS 16u
 
 /* Layout of a policy's payload words. */
@@ -152,7 +155,10 @@ struct mpol_ctl_header {
     uint32_t regions_used;  /*  68 target: rows of the region directory in use */
     uint32_t ack;           /*  72 target: futex, bumped after every application */
     uint32_t reserved0;     /*  76 */
-    uint64_t reserved1[6];  /*  80 */
+    uint32_t kinds;         /*  80 writers: bit of each kind ever published; 0: nobody touches the
+                                   kind rows, which then are no memory */
+    uint32_t reserved5;     /*  84 */
+    uint64_t reserved1[5];  /*  88 */
     uint32_t epoch;         /* 128 writers: futex and doorbell, bumped after every publication;
                                    read by every malloc, so alone in its cache line */
     uint32_t reserved2[31]; /* 132 */
@@ -160,7 +166,8 @@ struct mpol_ctl_header {
     uint64_t process_policy[MPOL_CTL_POLICY_WORDS]; /* 264 writers */
     uint64_t process_applied; /* 456 target: the generation in force on every region */
     uint64_t process_errno;   /* 464 target: errno of the last application, 0 when it succeeded */
-    uint64_t spare_owner;     /* 472 writers: latch whose word may say SPARE: 0 process, 1+slot */
+    uint64_t spare_owner;     /* 472 writers: latch whose word may say SPARE: 0 process, 1+slot,
+                                     1+MPOL_CTL_SLOTS+kind */
     uint64_t spare[MPOL_CTL_POLICY_WORDS]; /* 480 writers: second copy, shared by all latches */
     uint64_t effective_word;  /* 672 target: latch of the next field, of its own */
     uint64_t effective[2][MPOL_CTL_NODE_WORDS]; /* 680 target: nodes the process's policy means */
@@ -219,6 +226,25 @@ struct mpol_ctl_event {
     uint32_t reserved[5]; /* 44 */
 };
 
+/* Memory of the process that may follow a policy of its own, whoever allocates it. */
+enum mpol_ctl_kind_id {
+    MPOL_CTL_KIND_LARGE = 0, /* allocations of at least a threshold, of threads without a policy */
+    MPOL_CTL_KIND_STACK = 1, /* stacks of the threads but the main one */
+    MPOL_CTL_KIND_MMAP = 2,  /* the program's own private anonymous mappings */
+};
+#define MPOL_CTL_THRESHOLD_MIN (UINT64_C(64) << 10) /* bytes; below, thread caches come first */
+
+struct mpol_ctl_kind {
+    uint64_t word;    /*  0 writers: latch of the kind's policy */
+    uint64_t applied; /*  8 target: generation of word in force */
+    uint32_t applied_errno; /* 16 target: of the last application */
+    uint32_t scope;         /* 20 target: of LARGE: whose regions hold its memory; 0: none yet */
+    uint64_t threshold[2];  /* 24 writers: bytes, of LARGE; that of generation g is [g % 2], stored
+                                  before g is published */
+    uint64_t reserved1[3];  /* 40 */
+    uint64_t policy[MPOL_CTL_POLICY_WORDS]; /* 64 writers */
+};
+
 /* A distinct error, recorded once with a count. */
 struct mpol_ctl_error {
     uint32_t code;     /*  0 target: enum mpol_ctl_error_code; 0: row unused */
@@ -244,12 +270,14 @@ enum mpol_ctl_error_code {
     MPOL_CTL_ERROR_PROBE = 10,        /* get_mempolicy is refused */
     MPOL_CTL_ERROR_LATCH = 11,        /* a policy whose bytes make no sense was ignored */
     MPOL_CTL_ERROR_SIGNAL = 12,       /* MPOL_SIGNAL names no usable signal; detail: its number */
+    MPOL_CTL_ERROR_MAPPINGS = 13,     /* mappings could not be listed, or are too many to bind */
 };
 
 #define MPOL_CTL_ERRORS_OFFSET 4096u
 #define MPOL_CTL_SLOTS_OFFSET 8192u
 #define MPOL_CTL_REGIONS_OFFSET (MPOL_CTL_SLOTS_OFFSET + MPOL_CTL_SLOTS * 256u)
-#define MPOL_CTL_EVENTS_OFFSET (MPOL_CTL_REGIONS_OFFSET + MPOL_CTL_REGIONS * 64u)
+#define MPOL_CTL_KINDS_OFFSET (MPOL_CTL_REGIONS_OFFSET + MPOL_CTL_REGIONS * 64u)
+#define MPOL_CTL_EVENTS_OFFSET (MPOL_CTL_KINDS_OFFSET + MPOL_CTL_KIND_ROWS * 256u)
 #define MPOL_CTL_SIZE (MPOL_CTL_EVENTS_OFFSET + MPOL_CTL_EVENTS * 64u)
 
 struct mpol_ctl {
@@ -257,6 +285,7 @@ struct mpol_ctl {
     struct mpol_ctl_error errors[MPOL_CTL_ERRORS];
     struct mpol_ctl_slot slots[MPOL_CTL_SLOTS];
     struct mpol_ctl_region regions[MPOL_CTL_REGIONS];
+    struct mpol_ctl_kind kinds[MPOL_CTL_KIND_ROWS];
     struct mpol_ctl_event events[MPOL_CTL_EVENTS];
 };
 
@@ -286,6 +315,9 @@ MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, errors) == MPOL_CTL_ERRORS_OFFSET);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, slots) == MPOL_CTL_SLOTS_OFFSET);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, regions) == MPOL_CTL_REGIONS_OFFSET);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, events) == MPOL_CTL_EVENTS_OFFSET);
+MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_kind) == 256);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_kind, policy) == 64);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, kinds) == MPOL_CTL_KINDS_OFFSET);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl) == MPOL_CTL_SIZE);
 
 #ifdef __cplusplus

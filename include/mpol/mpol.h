@@ -151,6 +151,25 @@ MPOL_API int mpol_write(mpol_target *target, pid_t tid, const struct mpol_policy
 MPOL_API int mpol_write_flags(mpol_target *target, pid_t tid, const struct mpol_policy *policy,
                               unsigned flags, int timeout_ms);
 
+/* Memory of a process that may follow a policy of its own, whoever allocates it. */
+enum mpol_kind {
+    MPOL_KIND_LARGE = 0, /* allocations of at least a threshold, of threads without a policy */
+    MPOL_KIND_STACK = 1, /* stacks of all threads but the main one */
+    MPOL_KIND_MMAP = 2,  /* private anonymous mappings of the program's own */
+};
+
+/* The policy of a kind, as mpol_read; ret_threshold (may be null) receives bytes, 0 where there is
+ * none. A kind that nobody ever set is not set. EINVAL: no such kind; EAGAIN as mpol_read. */
+MPOL_API int mpol_read_kind(const mpol_target *target, unsigned kind, uint64_t *ret_threshold,
+                            struct mpol_state *ret_state);
+
+/* Sets the policy of a kind, or takes it back with a null policy: large allocations then follow the
+ * process, stacks and mappings their threads' task policy. threshold: bytes, at least 65536, of
+ * MPOL_KIND_LARGE; 0 for the others and without a policy. Waits as mpol_write. EINVAL: no such kind
+ * or threshold, or as mpol_write; ERANGE: the target's thread caches serve the threshold. */
+MPOL_API int mpol_write_kind(mpol_target *target, unsigned kind, uint64_t threshold,
+                             const struct mpol_policy *policy, int timeout_ms);
+
 /* --- Text. */
 
 /* Parses a policy as mpol(1) takes it: the kernel's format, and the spellings of numactl, systemd

@@ -80,6 +80,20 @@ struct ThreadSlot {
     operator unsigned() const { return slot; }
 };
 
+// One kind of the process's memory (mpol_ctl_kind_id).
+struct KindState {
+    mpol_ctl_kind_id kind = MPOL_CTL_KIND_LARGE;
+    Published asked;
+    uint64_t threshold = 0;  // bytes; of MPOL_CTL_KIND_LARGE
+    uint64_t applied = 0;    // generation of asked in force
+    int applied_errno = 0;
+    uint32_t scope = 0;      // whose regions hold its memory; 0: none
+};
+struct KindName {
+    mpol_ctl_kind_id kind = MPOL_CTL_KIND_LARGE;
+    uint64_t threshold = 0;
+};
+
 struct RegionState {
     uint64_t start = 0;
     uint64_t size = 0;
@@ -138,6 +152,8 @@ class Target {
     // Empty when the slot's thread is gone or not there yet. Precondition: slot < MPOL_CTL_SLOTS.
     [[nodiscard]] std::optional<ThreadState> thread(unsigned slot) const;
     [[nodiscard]] std::vector<ThreadState> threads() const;
+    // Those that a policy was ever published for; it may have been taken back.
+    [[nodiscard]] std::vector<KindState> kinds() const;
     [[nodiscard]] std::vector<RegionState> regions() const;
     [[nodiscard]] std::vector<ErrorState> errors() const;
     [[nodiscard]] uint64_t counter(mpol_ctl_counter which) const;
@@ -167,6 +183,11 @@ class Target {
     [[nodiscard]] Result<uint64_t> publish_thread(ThreadSlot slot,
                                                   const std::optional<Policy>& policy,
                                                   int timeout_ms);
+    // The threshold counts with a policy. everywhere: no thread keeps its own policy, either.
+    // Failure: ENOMEM, no memory for the rows.
+    [[nodiscard]] Result<uint64_t> publish_kind(const KindName& name,
+                                                const std::optional<Policy>& policy,
+                                                bool everywhere, int timeout_ms);
     // The process's policy, and no thread keeps its own.
     [[nodiscard]] Result<uint64_t> publish_everywhere(const std::optional<Policy>& policy,
                                                       int timeout_ms);
@@ -179,6 +200,7 @@ class Target {
 
     [[nodiscard]] bool wait_process(uint64_t generation, int timeout_ms) const;
     [[nodiscard]] bool wait_thread(ThreadSlot slot, uint64_t generation, int timeout_ms) const;
+    [[nodiscard]] bool wait_kind(mpol_ctl_kind_id kind, uint64_t generation, int timeout_ms) const;
     // True when every thread without a policy of its own has the process's as its kernel task policy;
     // one that is blocked or computes does not.
     [[nodiscard]] bool wait_all_threads(uint64_t generation, int timeout_ms) const;

@@ -130,6 +130,12 @@ int publish() {
         const ssize_t copied_bytes = sys::write_at(fd, &local, MPOL_CTL_SLOTS_OFFSET, 0);
         err = copied_bytes == MPOL_CTL_SLOTS_OFFSET ? 0 : copied_bytes < 0 ? static_cast<int>(copied_bytes) : -EIO;
     }
+    // A forked child's, from its parent.
+    if (err == 0 && local.header.kinds != 0 &&
+        sys::write_at(fd, local.kinds, sizeof(local.kinds), MPOL_CTL_KINDS_OFFSET) !=
+            sizeof(local.kinds)) {
+        err = -EIO;
+    }
     if (err == 0) err = sys::map_fixed_shared(&local, sizeof(mpol_ctl), fd);
     if (err == 0) {
         published_fd = fd;

@@ -93,6 +93,24 @@ std::vector<ThreadState> Target::threads() const {
     return all;
 }
 
+std::vector<KindState> Target::kinds() const {
+    std::vector<KindState> all;
+    const uint32_t published = load(segment_->header.kinds);
+    for (unsigned kind = 0; kind < MPOL_CTL_KINDS; ++kind) {
+        if ((published >> kind & 1) == 0) continue;
+        const mpol_ctl_kind& row = segment_->kinds[kind];
+        KindState state;
+        state.kind = static_cast<mpol_ctl_kind_id>(kind);
+        state.asked = read_published(kind_latch(*segment_, kind));
+        state.threshold = load(row.threshold[state.asked.generation % 2]);
+        state.applied = load(row.applied);
+        state.applied_errno = static_cast<int>(load(row.applied_errno) & INT_MAX);
+        state.scope = load(row.scope);
+        all.push_back(state);
+    }
+    return all;
+}
+
 std::vector<RegionState> Target::regions() const {
     std::vector<RegionState> all;
     const unsigned used = std::min(load(segment_->header.regions_used), MPOL_CTL_REGIONS);
@@ -116,7 +134,7 @@ std::vector<ErrorState> Target::errors() const {
     for (const mpol_ctl_error& row : segment_->errors) {
         ErrorState state;
         const uint32_t code = load(row.code);
-        if (code == MPOL_CTL_ERROR_NONE || code > MPOL_CTL_ERROR_SIGNAL) continue;
+        if (code == MPOL_CTL_ERROR_NONE || code > MPOL_CTL_ERROR_MAPPINGS) continue;
         state.code = static_cast<mpol_ctl_error_code>(code);
         state.err = static_cast<int>(load(row.err) & INT_MAX);
         state.count = load(row.count);

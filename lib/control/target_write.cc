@@ -42,6 +42,18 @@ bool publish_one(mpol_ctl& segment, uint64_t owner, const SharedLatch& latch, ui
     return latch_publish(latch, seen, policy ? kHasPolicy : 0, words.words);
 }
 
+// No thread has a policy of its own any more.
+void unset_threads(mpol_ctl& segment, const Origin& origin) {
+    const unsigned used = std::min(load(segment.header.slots_used), MPOL_CTL_SLOTS);
+    for (unsigned slot = 0; slot < used; ++slot) {
+        const SharedLatch latch = slot_latch(segment, slot);
+        const uint64_t seen = SharedMemory::load(*latch.word);
+        if ((seen & kState) != kLive || (seen & kHasPolicy) == 0) continue;
+        // A thread that exits meanwhile needs no unset.
+        (void)publish_one(segment, 1 + slot, latch, seen, std::nullopt, origin);
+    }
+}
+
 }  // namespace
 
 template <class Publish>
@@ -105,17 +117,35 @@ Result<uint64_t> Target::publish_thread(ThreadSlot slot, const std::optional<Pol
     });
 }
 
+Result<uint64_t> Target::publish_kind(const KindName& name, const std::optional<Policy>& policy,
+                                      bool everywhere, int timeout_ms) {
+    const Origin origin = origin_of(writer_, keep_cached_);
+    return locked(timeout_ms, [&]() -> Result<uint64_t> {
+        if (everywhere) unset_threads(*segment_, origin);
+        uint32_t& published = segment_->header.kinds;
+        // The rows are no memory before their first use: asking may fail, touching may kill.
+        if (load(published) == 0 &&
+            ::fallocate(fd_, 0, MPOL_CTL_KINDS_OFFSET, sizeof(segment_->kinds)) != 0) {
+            return tl::unexpected(fail(errno, fmt::format("no memory for the kinds' rows in the "
+                                                          "control segment of process {}", pid_)));
+        }
+        const SharedLatch latch = kind_latch(*segment_, name.kind);
+        const uint64_t seen = SharedMemory::load(*latch.word);
+        const uint64_t next = generation(next_generation(seen));
+        store(segment_->kinds[name.kind].threshold[next % 2], policy ? name.threshold : 0);
+        __atomic_fetch_or(&published, 1U << name.kind, __ATOMIC_ACQ_REL);
+        if (!publish_one(*segment_, 1 + MPOL_CTL_SLOTS + name.kind, latch, seen, policy, origin)) {
+            return tl::unexpected(fail(EPROTO, fmt::format("the control segment of process {} "
+                                                           "changed under the lock", pid_)));
+        }
+        return next;
+    });
+}
+
 Result<uint64_t> Target::publish_everywhere(const std::optional<Policy>& policy, int timeout_ms) {
     const Origin origin = origin_of(writer_, keep_cached_);
     return locked(timeout_ms, [&]() -> Result<uint64_t> {
-        const unsigned used = std::min(load(segment_->header.slots_used), MPOL_CTL_SLOTS);
-        for (unsigned slot = 0; slot < used; ++slot) {
-            const SharedLatch latch = slot_latch(*segment_, slot);
-            const uint64_t seen = SharedMemory::load(*latch.word);
-            if ((seen & kState) != kLive || (seen & kHasPolicy) == 0) continue;
-            // A thread that exits meanwhile needs no unset.
-            (void)publish_one(*segment_, 1 + slot, latch, seen, std::nullopt, origin);
-        }
+        unset_threads(*segment_, origin);
         const SharedLatch latch = process_latch(*segment_);
         if (!publish_one(*segment_, 0, latch, SharedMemory::load(*latch.word), policy, origin)) {
             return tl::unexpected(fail(EPROTO, fmt::format("the control segment of process {} "
@@ -198,6 +228,10 @@ bool Target::wait(int timeout_ms, Done done) const {
 
 bool Target::wait_process(uint64_t wanted, int timeout_ms) const {
     return wait(timeout_ms, [&] { return load(segment_->header.process_applied) >= wanted; });
+}
+
+bool Target::wait_kind(mpol_ctl_kind_id kind, uint64_t wanted, int timeout_ms) const {
+    return wait(timeout_ms, [&] { return load(segment_->kinds[kind].applied) >= wanted; });
 }
 
 bool Target::wait_all_threads(uint64_t wanted, int timeout_ms) const {

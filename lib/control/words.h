@@ -127,6 +127,11 @@ static_assert(kWeightWord + kWeightedNodesMax / 8 == kPolicyWords);
     return {&segment.slots[slot].word, segment.slots[slot].policy, segment.header.spare,
             kPolicyWords};
 }
+// Precondition: kind < MPOL_CTL_KINDS, and the kind rows are memory (header.kinds is not 0).
+[[nodiscard]] inline SharedLatch kind_latch(mpol_ctl& segment, unsigned kind) {
+    return {&segment.kinds[kind].word, segment.kinds[kind].policy, segment.header.spare,
+            kPolicyWords};
+}
 // Latches that only the target writes, with a second copy of their own.
 [[nodiscard]] inline SharedLatch effective_latch(mpol_ctl& segment) {
     return {&segment.header.effective_word, segment.header.effective[0],
@@ -137,11 +142,18 @@ static_assert(kWeightWord + kWeightedNodesMax / 8 == kPolicyWords);
             kNodeWords};
 }
 
-// The latch that header.spare_owner names: 0 the process, 1 + slot. False: no such latch.
+// The latch that header.spare_owner names: 0 the process, 1 + slot, then the kinds. False: no such
+// latch.
 [[nodiscard]] inline bool owner_latch(mpol_ctl& segment, uint64_t owner, SharedLatch& ret_latch) {
-    if (owner > MPOL_CTL_SLOTS) return false;
-    ret_latch = owner == 0 ? process_latch(segment)
-                           : slot_latch(segment, static_cast<unsigned>(owner - 1));
+    constexpr uint64_t kFirstKind = 1 + MPOL_CTL_SLOTS;
+    if (owner >= kFirstKind + MPOL_CTL_KINDS) return false;
+    if (owner == 0) {
+        ret_latch = process_latch(segment);
+    } else if (owner < kFirstKind) {
+        ret_latch = slot_latch(segment, static_cast<unsigned>(owner - 1));
+    } else {
+        ret_latch = kind_latch(segment, static_cast<unsigned>(owner - kFirstKind));
+    }
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "control/segment.h"
+#include "heap/kinds.h"
 #include "heap/purge.h"
 #include "heap/requests.h"
 #include "policy/contextualise.h"
@@ -68,6 +69,7 @@ struct Bound {
     bool process_keeps_cached = false;
     uint64_t slots[MPOL_CTL_SLOTS / 64]{};
     uint64_t purged[MPOL_CTL_SLOTS / 64]{};  // scopes of those slots, to be purged
+    uint32_t kinds = 0;  // bits
     bool any = false;
 };
 static_assert(kScopesMax <= MPOL_CTL_SLOTS);
@@ -171,6 +173,9 @@ void bind_slot_as_asked(unsigned slot, Bound& bound) {
 void bind_as_asked(Bound& bound) {
     if (any_binding()) (void)sync_allowed(bound);
     bind_process_as_asked(bound);
+    bound.kinds = bind_kinds(
+        [](void* pass) { return sync_allowed(*static_cast<Bound*>(pass)); }, &bound);
+    bound.any |= bound.kinds != 0;
     if (!several_scopes.load(std::memory_order_acquire)) return;
     const unsigned used = std::min(load(local.header.slots_used), MPOL_CTL_SLOTS);
     for (unsigned slot = 0; slot < used; ++slot) bind_slot_as_asked(slot, bound);
@@ -192,6 +197,7 @@ void purge(const Bound& bound) {
     }
     for_each_bit(bound.purged,
                  [](unsigned id) { purge_arena(scope_at(static_cast<ScopeId>(id)).arena); });
+    purge_kinds(bound.kinds);
 }
 
 void report(const Bound& bound) {
@@ -202,6 +208,7 @@ void report(const Bound& bound) {
     for_each_bit(bound.slots, [](unsigned slot) {
         store(local.slots[slot].applied, slot_scopes[slot].bound);
     });
+    report_kinds(bound.kinds);
     control::count(MPOL_CTL_APPLIED);
 }
 

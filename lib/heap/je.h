@@ -27,6 +27,11 @@ int je_mallctl(const char* name, void* old, size_t* old_size, void* new_value, s
 int je_mallctlnametomib(const char* name, size_t* mib, size_t* length);
 int je_mallctlbymib(const size_t* mib, size_t length, void* old, size_t* old_size, void* new_value,
                     size_t new_size);
+// Private to jemalloc (src/arena.c, arena_choose_maybe_huge): a thread on an automatic arena takes
+// allocations of at least so many bytes from the arena of that index. rename-jemalloc makes the
+// second one visible.
+extern size_t je_oversize_threshold;
+extern unsigned je_huge_arena_ind;
 void je_malloc_stats_print(void (*write)(void*, const char*), void* opaque, const char* options);
 }
 

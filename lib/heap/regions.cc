@@ -261,6 +261,15 @@ void tell_bound(Region& region, unsigned row, const control::BoundWords& words) 
     if (region.mirrored.load(std::memory_order_acquire)) mirror_bound(region, local.regions[row]);
 }
 
+bool in_region(const void* address) {
+    const auto at = reinterpret_cast<uintptr_t>(address);
+    for (unsigned row = 0; row < region_count(); ++row) {
+        const uintptr_t start = regions[row].start.load(std::memory_order_acquire);
+        if (start != 0 && at - start < regions[row].size) return true;
+    }
+    return false;
+}
+
 size_t reserved_bytes() { return reserved.load(std::memory_order_relaxed); }
 
 void mirror_regions() {

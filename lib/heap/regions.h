@@ -76,6 +76,8 @@ int give_back_pages(void* at, size_t size, int advice);
 // same in the end: both go on until the scope's binding is what they used.
 void tell_bound(Region& region, unsigned row, const control::BoundWords& words);
 
+[[nodiscard]] bool in_region(const void* address);
+
 // Bytes reserved in regions, all scopes.
 [[nodiscard]] size_t reserved_bytes();
 

@@ -59,9 +59,11 @@ bool extent_merge(ExtentHooks*, void*, size_t, void*, size_t, bool, unsigned) { 
 constexpr ExtentHooks kHooks = {extent_alloc, nullptr,      nullptr,      nullptr,     nullptr,
                                 nullptr,      extent_purge, extent_split, extent_merge};
 
+}  // namespace
+
 // --- Binding
 
-// Binds a range. The kernel keeps the user's mask where a mode flag asks for that, and refuses a
+// The kernel keeps the user's mask where a mode flag asks for that, and refuses a
 // static or relative mask that has nothing in the allowed set; then the effective nodes stand in.
 int bind_range(void* start, size_t size, const Binding& binding) {
     const Policy& policy = binding.policy;
@@ -78,6 +80,8 @@ int bind_range(void* start, size_t size, const Binding& binding) {
     }
     return err;
 }
+
+namespace {
 
 void report_bound(Region& region, unsigned row, const Binding& binding, int err) {
     if (err == 0) {
@@ -252,10 +256,41 @@ void bind_new_region(Region& region, unsigned row) {
     } while (word != seen);
 }
 
+void bind_new_range(ScopeId id, void* start, size_t size, bool bound) {
+    uint64_t seen = 0;
+    uint64_t word = 0;
+    do {
+        const Binding binding = read_binding_at(id, word);
+        seen = word;
+        if (binding.set || bound) {
+            const int err = bind_range(start, size, binding);
+            if (err != 0) {
+                control::record_error(MPOL_CTL_ERROR_MBIND, -err,
+                                      reinterpret_cast<uintptr_t>(start), size,
+                                      static_cast<uint64_t>(binding.policy.mode_word()),
+                                      binding.effective.words[0]);
+            }
+            bound = true;
+        }
+        word = SharedMemory::load(scopes[id].binding_word);
+    } while (word != seen);
+}
+
+ScopeId make_kind_scope(bool with_arena) {
+    const uint32_t id = scopes_made.load(std::memory_order_relaxed);
+    if (id >= kScopesMax || (with_arena && !make_arena(scopes[id]))) {
+        control::record_error(MPOL_CTL_ERROR_SCOPE, EAGAIN, id);
+        return kProcessScope;
+    }
+    scopes_made.store(id + 1, std::memory_order_release);
+    return static_cast<ScopeId>(id);
+}
+
 ScopeId take_scope() {
     if (waiting_count > 0) return waiting[--waiting_count];
     const uint32_t id = scopes_made.load(std::memory_order_relaxed);
-    const bool allowed = id > 1 || prepare_several_scopes();
+    const bool allowed =
+        several_scopes.load(std::memory_order_relaxed) || prepare_several_scopes();
     if (!allowed || id >= kScopesMax || !make_arena(scopes[id])) {
         control::record_error(MPOL_CTL_ERROR_SCOPE, EAGAIN, id);
         return kProcessScope;

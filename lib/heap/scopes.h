@@ -76,6 +76,17 @@ int bind_scope(ScopeId id, const Binding& binding);
 // For regions.cc: binds one region as its scope says, whatever is rewritten meanwhile.
 void bind_new_region(Region& region, unsigned row);
 
+// Binds a range, once. 0 or -errno.
+int bind_range(void* start, size_t size, const Binding& binding);
+
+// Binds a new range as the scope says, whatever is rewritten meanwhile. bound: it may be bound to
+// something else. Async-signal-safe.
+void bind_new_range(ScopeId id, void* start, size_t size, bool bound);
+
+// A scope that no thread has: with an arena, or as the holder of a binding. kProcessScope when
+// there is none to be had. apply_mutex held.
+[[nodiscard]] ScopeId make_kind_scope(bool with_arena);
+
 // A scope for a thread: a waiting one, or a new one with a new arena. kProcessScope when there is
 // none to be had. apply_mutex held.
 [[nodiscard]] ScopeId take_scope();

@@ -27,6 +27,7 @@ struct Task {
     int slot = control::kNoSlot;
     unsigned automatic_arena = 0;   // where it was before it had a scope
     ScopeId owned_scope = kProcessScope;
+    uintptr_t descriptor = 0;       // pthread_self() of a thread whose stack is not the main one
     uint64_t own_generation = 0;
     uint64_t process_generation = 0;
     int saved_mode_word = 0;        // kernel task policy of before the first change by us

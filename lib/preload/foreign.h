@@ -24,6 +24,9 @@ namespace mpol::preload {
 // Stays with its owner while it fits where it is; else moves to the calling thread's scope.
 void* realloc_foreign(void* pointer, size_t size);
 
+// The process's own, to a size that a policy of its own governs (heap/kinds.h): never in place.
+[[gnu::cold]] void* realloc_into_large(void* pointer, size_t size);
+
 // jemalloc's flags for reallocating foreign memory without this thread's cache.
 [[nodiscard]] int without_cache(int flags);
 

@@ -17,6 +17,8 @@
 #include "control/segment.h"
 #include "control/slots.h"
 #include "heap/apply.h"
+#include "heap/kind_ranges.h"
+#include "heap/kinds.h"
 #include "heap/locks.h"
 #include "heap/purge.h"
 #include "heap/requests.h"
@@ -123,9 +125,12 @@ void write_legacy(const Legacy& legacy) {
 // The only thread. Locks are whose they may be.
 void leave_parent() {
     const Legacy legacy = read_legacy();
+    const heap::KindLegacy kinds = heap::read_kinds();
     const heap::Inheritance own = heap::inheritance();
     control::abandon();
     write_legacy(legacy);
+    heap::inherit_kinds(kinds);
+    heap::forget_marks();
     control::forget_slots();
     control::forget_events();
     heap::renew_requests();

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "heap/je.h"
+#include "heap/kinds.h"
 #include "preload/entries.h"
 #include "preload/foreign.h"
 #include "preload/slow_path.h"
@@ -56,6 +57,7 @@ MPOL_EXPORT void free(void* pointer) {
 MPOL_EXPORT void* realloc(void* pointer, size_t size) {
     check();
     if (is_foreign(pointer)) return mpol::preload::realloc_foreign(pointer, size);
+    if (mpol::heap::becomes_large(size)) return mpol::preload::realloc_into_large(pointer, size);
     void* const moved = je_realloc(pointer, size);
     return size == 0 ? moved : or_enomem(moved);
 }

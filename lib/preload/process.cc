@@ -80,6 +80,7 @@ void ensure_published() {
     check();
     je_free(je_malloc(1));  // With which jemalloc registers its fork handlers, and fork.cc its own.
     resolve_threads();
+    resolve_mmap();
     set_up_nudge();
     record_launcher();
 }

@@ -51,6 +51,11 @@ void forget_threads(const heap::Inheritance& of_survivor);
 // Looks up the functions that this library stands in front of. From the constructor.
 void resolve_threads();
 
+// --- Mappings (mmap.cc)
+
+// Looks up the mmap behind ours. From the constructor.
+void resolve_mmap();
+
 // --- Fork (fork.cc)
 
 // In a process image that is a copy: nothing of the parent's segment is written from now on.

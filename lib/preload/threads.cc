@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "heap/je.h"
+#include "heap/kinds.h"
 #include "heap/task.h"
 #include "preload/foreign.h"
 #include "preload/process.h"
@@ -38,6 +39,7 @@ void on_exit(void*) {
     if (control::copied()) become_child();
     task.in_slow_path = true;  // Nothing that ends a thread begins it again.
     flush_foreign();
+    heap::mark_thread(task.slot, 0);
     heap::end_task();
     task.in_slow_path = false;
     if (living.fetch_sub(1, std::memory_order_acq_rel) == 1) stop_helper();
@@ -45,7 +47,20 @@ void on_exit(void*) {
 
 void join(const heap::Inheritance& from) {
     heap::begin_task(from);
+    heap::mark_thread(heap::this_task.slot, heap::this_task.descriptor);
     if (key_made.load(std::memory_order_acquire)) pthread_setspecific(exit_key, &exit_key);
+}
+
+// Of a thread that begins: later the C library's lock may be held by the caller.
+void bind_own_stack() {
+    pthread_attr_t attributes;
+    void* start = nullptr;
+    size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
+    const bool known = pthread_attr_getstack(&attributes, &start, &size) == 0;
+    pthread_attr_destroy(&attributes);
+    // Memory of the program's own may be anywhere, and have a policy already.
+    if (known && !heap::in_region(start)) heap::bind_stack(start, size);
 }
 
 struct Start {
@@ -59,7 +74,9 @@ void* trampoline(void* opaque) {
     const Start start = *heap_start;
     heap::this_task.in_slow_path = true;
     je_free(heap_start);
+    heap::this_task.descriptor = static_cast<uintptr_t>(pthread_self());
     join(start.from);
+    if (heap::stacks_concerned()) bind_own_stack();
     heap::this_task.in_slow_path = false;
     check();
     return start.routine(start.argument);

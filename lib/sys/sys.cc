@@ -143,22 +143,30 @@ size_t page_bytes() {
     return static_cast<size_t>(::sysconf(_SC_PAGESIZE));
 }
 
+long map(void* at, size_t size, int prot, int flags, int fd, off_t offset) {
+    return call(SYS_mmap, at, size, prot, flags, fd, offset);
+}
+
+namespace {
+constexpr bool is_error(long result) { return result < 0 && result >= -4095; }
+}  // namespace
+
 void* reserve(void* hint, size_t size, int prot, int& ret_errno) {
-    const ErrnoGuard guard;
-    void* address = ::mmap(hint, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (address == MAP_FAILED) ret_errno = errno;
-    return address;
+    const long got = map(hint, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (!is_error(got)) return reinterpret_cast<void*>(got);
+    ret_errno = static_cast<int>(-got);
+    return MAP_FAILED;
 }
 
 void* map_fixed_private(void* at, size_t size) {
-    const ErrnoGuard guard;
-    return ::mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    const long got = map(at, size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    return is_error(got) ? MAP_FAILED : reinterpret_cast<void*>(got);
 }
 
 int map_fixed_shared(void* at, size_t size, int fd) {
-    const ErrnoGuard guard;
-    void* address = ::mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
-    return address == MAP_FAILED ? -errno : 0;
+    const long got = map(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+    return is_error(got) ? static_cast<int>(got) : 0;
 }
 
 int unmap(void* start, size_t size) {
@@ -221,6 +229,12 @@ int identify(int fd, FileId& ret_id) {
 int close(int fd) {
     return static_cast<int>(call(SYS_close, fd));
 }
+
+int open_to_read(const char* path) {
+    return static_cast<int>(call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC));
+}
+
+ssize_t read_some(int fd, void* buffer, size_t size) { return call(SYS_read, fd, buffer, size); }
 
 ssize_t read_file(const char* path, void* buffer, size_t size) {
     const long fd = call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);

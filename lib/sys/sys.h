@@ -59,7 +59,9 @@ bool readable(const void* start, size_t size);
 bool writable(void* start, size_t size);
 size_t page_bytes();
 
-// Both return MAP_FAILED or the address; err receives errno.
+// mmap(2), past whoever stands in front of the C library's. The address, or -errno.
+long map(void* at, size_t size, int prot, int flags, int fd, off_t offset);
+// The next two return MAP_FAILED or the address; err receives errno.
 void* reserve(void* hint, size_t size, int prot, int& ret_errno);
 void* map_fixed_private(void* at, size_t size);
 int map_fixed_shared(void* at, size_t size, int fd);
@@ -89,6 +91,9 @@ struct FileId {
     friend bool operator==(const FileId&, const FileId&) = default;
 };
 int identify(int fd, FileId& ret_id);
+// A descriptor, close-on-exec.
+int open_to_read(const char* path);
+ssize_t read_some(int fd, void* buffer, size_t size);
 // Bytes read, from the file's start, at most size.
 ssize_t read_file(const char* path, void* buffer, size_t size);
 // Soft limit of open files.

@@ -89,6 +89,30 @@ int write_thread(control::Target& target, pid_t tid, const std::optional<Policy>
     const auto state = target.thread(*slot);
     return state ? -state->applied_errno : 0;
 }
+
+// A null policy is an unset.
+int to_wanted(const mpol_target& target, const mpol_policy* policy,
+              std::optional<Policy>& ret_wanted) {
+    if (policy == nullptr) return 0;
+    ret_wanted.emplace();
+    return to_policy(*policy, *ret_wanted) ? contextualised(target, *ret_wanted) : -EINVAL;
+}
+
+control::KindState kind_state(const control::Target& target, unsigned kind) {
+    for (const control::KindState& state : target.kinds()) {
+        if (state.kind == static_cast<mpol_ctl_kind_id>(kind)) return state;
+    }
+    return {};
+}
+
+int write_kind(control::Target& target, const control::KindName& kind,
+               const std::optional<Policy>& policy, int timeout_ms) {
+    const auto published = target.publish_kind(kind, policy, false, mpol_timeout_ms());
+    if (!published) return -published.error().err;
+    if (timeout_ms == 0) return 0;
+    if (!target.wait_kind(kind.kind, *published, timeout_ms)) return -ETIMEDOUT;
+    return -kind_state(target, kind.kind).applied_errno;
+}
 }  // namespace
 
 extern "C" {
@@ -126,6 +150,34 @@ int mpol_read(const mpol_target* target, pid_t tid, struct mpol_state* ret_state
     });
 }
 
+int mpol_read_kind(const mpol_target* target, unsigned kind, uint64_t* ret_threshold,
+                   struct mpol_state* ret_state) {
+    return guarded([&] {
+        if (kind >= MPOL_CTL_KINDS) return -EINVAL;
+        const control::KindState state = kind_state(target->target, kind);
+        if (!state.asked.readable) return -EAGAIN;
+        *ret_state = to_state(state.asked, state.applied, state.applied_errno);
+        if (ret_threshold != nullptr) *ret_threshold = state.asked.set ? state.threshold : 0;
+        return 0;
+    });
+}
+
+int mpol_write_kind(mpol_target* target, unsigned kind, uint64_t threshold,
+                    const struct mpol_policy* policy, int timeout_ms) {
+    return guarded([&] {
+        std::optional<Policy> wanted;
+        if (const int err = to_wanted(*target, policy, wanted); err != 0) return err;
+        const bool takes_threshold = kind == MPOL_CTL_KIND_LARGE && wanted;
+        if (kind >= MPOL_CTL_KINDS || (!takes_threshold && threshold != 0) ||
+            (takes_threshold && threshold < MPOL_CTL_THRESHOLD_MIN)) {
+            return -EINVAL;
+        }
+        target->target.set_keep_cached(false);
+        return write_kind(target->target, {static_cast<mpol_ctl_kind_id>(kind), threshold}, wanted,
+                          timeout_ms);
+    });
+}
+
 int mpol_write(mpol_target* target, pid_t tid, const struct mpol_policy* policy, int timeout_ms) {
     return mpol_write_flags(target, tid, policy, 0, timeout_ms);
 }
@@ -135,11 +187,7 @@ int mpol_write_flags(mpol_target* target, pid_t tid, const struct mpol_policy* p
     return guarded([&] {
         if ((flags & ~MPOL_KEEP_CACHED) != 0) return -EINVAL;
         std::optional<Policy> wanted;
-        if (policy != nullptr) {
-            wanted.emplace();
-            if (!to_policy(*policy, *wanted)) return -EINVAL;
-            if (const int err = contextualised(*target, *wanted); err != 0) return err;
-        }
+        if (const int err = to_wanted(*target, policy, wanted); err != 0) return err;
         target->target.set_keep_cached((flags & MPOL_KEEP_CACHED) != 0);
         return tid == 0 ? write_process(target->target, wanted, timeout_ms)
                         : write_thread(target->target, tid, wanted, timeout_ms);

@@ -196,6 +196,8 @@ void perform(const Command& command) {
         return say_units();
     } else if (is("unmany")) {
         release_many();
+    } else if (is("realloc")) {
+        answer = reinterpret_cast<uint64_t>(std::realloc(pointer, command.second));
     } else if (is("free")) {
         std::free(pointer);
     } else if (is("touch")) {
@@ -345,6 +347,21 @@ void Workbench::set_all(control::Target& target, const std::optional<Policy>& po
     if (!target.wait_process(generation, kWaitMs)) throw std::runtime_error("never applied");
     const int err = target.process().applied_errno;
     if (err != 0) throw std::runtime_error("refused with errno " + std::to_string(err));
+}
+
+void Workbench::set_kind(control::Target& target, const control::KindName& kind,
+                         const std::optional<Policy>& policy,
+                         const std::vector<unsigned>& threads) {
+    const auto generation = target.publish_kind(kind, policy, false, kWaitMs);
+    if (!generation) throw std::runtime_error(generation.error().what);
+    for (const unsigned thread : threads) call(thread);
+    if (!target.wait_kind(kind.kind, *generation, kWaitMs)) {
+        throw std::runtime_error("never applied");
+    }
+    for (const control::KindState& state : target.kinds()) {
+        if (state.kind != kind.kind || state.applied_errno == 0) continue;
+        throw std::runtime_error("refused with errno " + std::to_string(state.applied_errno));
+    }
 }
 
 void Workbench::set_one(control::Target& target, const std::optional<Policy>& policy,

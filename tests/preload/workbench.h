@@ -47,6 +47,10 @@ class Workbench : public Subject {
                  const std::vector<unsigned>& threads = {kMain});
     void set_one(control::Target& target, const std::optional<Policy>& policy, unsigned thread);
 
+    void set_kind(control::Target& target, const control::KindName& kind,
+                  const std::optional<Policy>& policy,
+                  const std::vector<unsigned>& threads = {kMain});
+
     // Runs anything else by name: the number it answers with.
     uint64_t run(unsigned thread, const std::string& verb, uint64_t first = 0, uint64_t second = 0);
     std::string run_text(unsigned thread, const std::string& verb, uint64_t first = 0,
