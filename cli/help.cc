@@ -18,6 +18,7 @@ constexpr std::string_view kPolicies =
     "  bind:0-1                     only nodes 0 and 1; with ;home=1 node 1 first\n"
     "  interleave:0-3               page by page in turn; interleave:all\n"
     "  weighted-interleave:0-3      in turn, in proportion to the system's weights\n"
+    "                               or one's own: ;weights=5,3,2,1 or auto or system\n"
     "  bind=static:0-1              flags after '=': static, relative, balancing\n"
     "  Nodes: 0,2  0-3  all  !2 (all but 2)  +0-1 (the first two usable ones)\n";
 

@@ -7,6 +7,7 @@
 #include "policy/kind_text.h"
 #include "policy/modes.h"
 #include "policy/text.h"
+#include "policy/weights.h"
 
 namespace mpol::cli {
 namespace {
@@ -36,6 +37,25 @@ Json policy_json(const Policy& policy) {
                 {"flags", flags},
                 {"nodes", nodes_json(policy.nodes)}};
     if (policy.home_node != kNoNode) out["home_node"] = policy.home_node;
+    if (has_own_weights(policy)) {
+        const NodeWeights weights = weights_in_force(policy, policy.nodes);
+        Json by_node = Json::object();
+        for (unsigned i = 0; i < weights.count; ++i) {
+            by_node[std::to_string(weights.nodes[i])] = weights.weights[i];
+        }
+        out["weights"] = {{"source", weight_source_name(policy.weight_source)}, {"by_node", by_node}};
+    }
+    return out;
+}
+
+// What part of the memory each effective node gets; null where no weights of one's own say so.
+Json shares_json(const std::optional<Policy>& policy, const NodeMask& effective) {
+    const NodeWeights weights = weights_in_force(policy.value_or(Policy{}), effective);
+    if (weights.count == 0) return nullptr;
+    Json out = Json::object();
+    for (unsigned i = 0; i < weights.count; ++i) {
+        out[std::to_string(weights.nodes[i])] = 1.0 * weights.weights[i] / weights.total;
+    }
     return out;
 }
 
@@ -77,6 +97,7 @@ Json thread_json(const ThreadView& thread, uint64_t process_generation) {
     const bool own = thread.state.asked.set;
     out["follows_process"] = !own;
     out["effective"] = own ? nodes_json(thread.effective) : Json(nullptr);
+    out["shares"] = own ? shares_json(thread.state.asked.policy, thread.effective) : Json(nullptr);
     out["caught_up"] = own ? thread.state.task_applied >= thread.state.asked.generation
                            : thread.state.process_seen >= process_generation;
     return out;
@@ -121,6 +142,7 @@ Json process_json(const ProcessView& view) {
     out["started_with"] = optional_policy(state.inherited);
     out["started_by"] = state.inherited ? origin_json(state.inherited_origin) : Json(nullptr);
     out["effective"] = view.effective ? nodes_json(*view.effective) : Json(nullptr);
+    out["shares"] = shares_json(view.followed(), view.effective.value_or(NodeMask{}));
     out["allowed"] = nodes_json(view.allowed);
     out["helper"] = (state.status & MPOL_CTL_STATUS_HELPER) != 0;
     out["mbind_refused"] = (state.status & MPOL_CTL_STATUS_NO_NUMA) != 0;
@@ -199,6 +221,7 @@ Json render(const Meaning& meaning) {
             {"policy", policy_json(meaning.policy)},
             {"user_nodes", nodes_json(meaning.policy.nodes)},
             {"effective", nodes_json(meaning.effective)},
+            {"shares", shares_json(meaning.policy, meaning.effective)},
             {"allowed", nodes_json(meaning.allowed)},
             {"mode_word", meaning.policy.mode_word()}};
 }

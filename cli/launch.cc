@@ -16,6 +16,7 @@
 #include "cli/verbs.h"
 #include "cli/words.h"
 #include "control/proc.h"
+#include "policy/weights.h"
 #include "sys/sys.h"
 
 namespace mpol::cli {
@@ -76,9 +77,17 @@ Result<void> take_policy(const Arguments& arguments) {
         return misused("a program can't be started with a home node",
                        "set it once it runs: mpol set PID " + in_quotes(arguments.policy));
     }
+    if (has_own_weights(*policy)) {
+        return misused("a program can't be started with weights of its own",
+                       "set them once it runs: mpol set PID " + in_quotes(arguments.policy));
+    }
     const auto effective = effective_nodes(*policy, allowed, "this process");
     if (!effective) return tl::unexpected(effective.error());
-    const int err = sys::set_mempolicy(policy->mode_word(), policy->nodes);
+    int err = sys::set_mempolicy(policy->mode_word(), policy->nodes);
+    if (err == -EINVAL && policy->mode == Mode::kWeightedInterleave) {
+        // A kernel before 6.9, whose weights would all be 1.
+        err = sys::set_mempolicy(static_cast<int>(Mode::kInterleave) | policy->flags, policy->nodes);
+    }
     if (err != 0) {
         return failed(-err, fmt::format("can't set the policy: {}", errno_text(-err)));
     }

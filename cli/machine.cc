@@ -69,7 +69,11 @@ Result<Policy> read_policy(std::string_view text, const Machine& machine, const 
     context.allowed = allowed;
     context.online = machine.online;
     context.allow_absent_nodes = allow_absent;
+    task::add_weights(text, context);
     const ParseResult policy = parse_lenient(text, context);
+    if (!policy && policy.error().not_here) {
+        return failed(ENOTSUP, policy.error().problem, "name them: ;weights=5,3,2,1");
+    }
     if (!policy) return unparsed(text, policy.error());
     const Result<void> supported = check_supported(*policy, machine);
     if (!supported) return tl::unexpected(supported.error());
@@ -85,6 +89,12 @@ Result<void> check_supported(const Policy& policy, const Machine& machine) {
     }
     if (err != -EINVAL) return {};
     Policy bare = policy;
+    if (policy.mode == Mode::kWeightedInterleave) {
+        // The target makes it of the kernel's interleave.
+        bare.mode = Mode::kInterleave;
+        if (probe(bare) == 0) return {};
+    }
+    bare = policy;
     bare.flags = 0;
     if (policy.flags == 0 || probe(bare) == -EINVAL) {
         const ModeInfo& info = *mode_info(policy.mode);

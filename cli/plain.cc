@@ -167,6 +167,8 @@ std::string render(const Meaning& meaning) {
     if (meaning.policy.home_node != kNoNode) {
         add(out, "  home node:       {}\n", meaning.policy.home_node);
     }
+    const std::string weights = weights_words(meaning.policy, meaning.effective);
+    if (!weights.empty()) add(out, "  weights:         {}\n", weights);
     if (meaning.verbose) {
         add(out, "  allowed nodes:   {}\n", nodes(meaning.allowed));
         add(out, "  mode word:       {:#x}\n", meaning.policy.mode_word());

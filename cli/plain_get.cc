@@ -37,6 +37,8 @@ std::string_view error_sentence(mpol_ctl_error_code code) {
             return "MPOL_SIGNAL names no usable signal";
         case MPOL_CTL_ERROR_MAPPINGS:
             return "its mappings could not be listed, or are too many";
+        case MPOL_CTL_ERROR_WEIGHTS:
+            return "too few mappings are left for the weights, so nodes have even shares";
         case MPOL_CTL_ERROR_NONE:
             break;
     }
@@ -52,6 +54,11 @@ std::string progress(uint64_t asked, uint64_t applied, int err) {
     return fmt::format("{}, applied", asked);
 }
 
+void add_weights(std::string& out, const Policy& policy, const NodeMask& effective) {
+    const std::string weights = weights_words(policy, effective);
+    if (!weights.empty()) add(out, "  weights:    {}\n", weights);
+}
+
 void add_process_policy(std::string& out, const ProcessView& view) {
     const control::ProcessState& state = view.state;
     if (!state.asked.readable) {
@@ -64,6 +71,7 @@ void add_process_policy(std::string& out, const ProcessView& view) {
         add(out, "  policy:     default (nothing was asked for)\n");
     }
     if (view.effective) add(out, "  effective:  {}\n", nodes_words(*view.effective));
+    if (view.effective && view.followed()) add_weights(out, *view.followed(), *view.effective);
     add(out, "  allowed:    {}\n", nodes_words(view.allowed));
     add(out, "  generation: {}\n",
         progress(state.asked.generation, state.applied, state.applied_errno));
@@ -101,6 +109,7 @@ void add_thread(std::string& out, const ThreadView& thread, uint64_t process_gen
     } else {
         add(out, "  policy:     {}\n  set by:     {}\n  effective:  {}\n",
             policy_text(asked.policy), setter(asked.origin), nodes_words(thread.effective));
+        add_weights(out, asked.policy, thread.effective);
         add(out, "  generation: {}\n",
             progress(asked.generation, thread.state.applied, thread.state.applied_errno));
     }

@@ -68,6 +68,8 @@ constexpr Example kGetExamples[] = {
 };
 constexpr Example kSetExamples[] = {
     {"mpol set 4242 'weighted interleave:0-3'", "rewrite the process's policy, live"},
+    {"mpol set 4242 'weighted interleave:0-3;weights=5,3,2,1'", "with weights of its own"},
+    {"mpol set 4242 'weighted interleave:0-3;weights=auto'", "by the nodes' bandwidths"},
     {"mpol set 4242/4250 bind:2", "give one thread a policy of its own"},
     {"mpol set 4242/4242 local", "the main thread's own"},
     {"mpol set 4242 --process bind:0", "the process's, and no thread keeps its own"},

@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "policy/text.h"
+#include "policy/weights.h"
 
 namespace mpol::cli {
 namespace {
@@ -146,6 +147,34 @@ std::string_view watch_end_words(WatchEnd::Why why) {
 
 std::string nodes_words(const NodeMask& nodes) {
     return nodes.empty() ? "-" : nodes_text(nodes);
+}
+
+std::string_view weight_source_name(WeightSource source) {
+    switch (source) {
+        case WeightSource::kGiven:
+            return "given";
+        case WeightSource::kAuto:
+            return "auto";
+        case WeightSource::kSystem:
+            return "system";
+        case WeightSource::kNone:
+            break;
+    }
+    return "none";
+}
+
+std::string weights_words(const Policy& policy, const NodeMask& effective) {
+    const NodeWeights weights = weights_in_force(policy, effective);
+    if (!has_own_weights(policy)) return {};
+    if (weights.count == 0) return "none of its nodes is allowed: even shares";
+    std::string text;
+    for (unsigned i = 0; i < weights.count; ++i) {
+        text += fmt::format("{}node {}: {} ({:.1f} %)", i == 0 ? "" : ", ", weights.nodes[i],
+                            weights.weights[i], 100.0 * weights.weights[i] / weights.total);
+    }
+    if (policy.weight_source == WeightSource::kAuto) text += "; by the bandwidths when it was set";
+    if (policy.weight_source == WeightSource::kSystem) text += "; by the kernel's table when it was set";
+    return text;
 }
 
 std::string bytes_words(uint64_t bytes) {

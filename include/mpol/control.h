@@ -207,7 +207,9 @@ struct mpol_ctl_region {
     uint64_t carved;  /* 16 target: bytes handed to jemalloc, from the start on */
     uint32_t scope;   /* 24 target: 0 the process */
     uint32_t applied_errno; /* 28 target: of the last mbind */
-    uint64_t reserved[1]; /* 32 */
+    uint64_t stretches; /* 32 target: how the region is cut where its nodes have weights of one's own:
+                           at most how many stretches: bits 0-31; log2 of the smallest piece, 21 with
+                           huge pages, 12 without: bits 32-39. lib/policy/stretches.h works it out */
     uint64_t committed;   /* 40 target: bytes that can be read and written, from the start on */
     uint64_t bound;       /* 48 target: mode and home node of the last mbind, lib/control/bound.h */
     uint64_t bound_nodes; /* 56 target: and its nodes */
@@ -271,6 +273,8 @@ enum mpol_ctl_error_code {
     MPOL_CTL_ERROR_LATCH = 11,        /* a policy whose bytes make no sense was ignored */
     MPOL_CTL_ERROR_SIGNAL = 12,       /* MPOL_SIGNAL names no usable signal; detail: its number */
     MPOL_CTL_ERROR_MAPPINGS = 13,     /* mappings could not be listed, or are too many to bind */
+    MPOL_CTL_ERROR_WEIGHTS = 14,      /* too few mappings for weights: nodes have even shares; detail:
+                                         address, size, mappings */
 };
 
 #define MPOL_CTL_ERRORS_OFFSET 4096u

@@ -94,13 +94,25 @@ MPOL_API int mpol_timeout_ms(void);
 
 #define MPOL_NODE_WORDS 16u /* 1,024 nodes */
 #define MPOL_NO_NODE (-1)
+#define MPOL_WEIGHTED_NODES 40u /* that can have weights of one's own */
+
+/* Weights of one's own go with MPOL_WEIGHTED_INTERLEAVE, without MPOL_F_RELATIVE_NODES; they hold on
+ * the heap, and on kernels without that mode too. */
+enum mpol_weights {
+    MPOL_WEIGHTS_NONE = 0,   /* the kernel's table, and all 1 where it has none */
+    MPOL_WEIGHTS_GIVEN = 1,
+    MPOL_WEIGHTS_AUTO = 2,   /* worked out from the machine's bandwidths when it was parsed */
+    MPOL_WEIGHTS_SYSTEM = 3, /* copied from the kernel's table when it was parsed */
+};
 
 struct mpol_policy {
     int32_t mode;      /* MPOL_DEFAULT (0) to MPOL_WEIGHTED_INTERLEAVE (6) */
     uint32_t flags;    /* MPOL_F_STATIC_NODES, MPOL_F_RELATIVE_NODES, MPOL_F_NUMA_BALANCING */
     int32_t home_node; /* MPOL_NO_NODE: none */
-    uint32_t reserved;
+    uint32_t weight_source; /* enum mpol_weights */
     uint64_t nodes[MPOL_NODE_WORDS]; /* as the user gave them */
+    /* 1 to 255 each, of the lowest of nodes, the next, ...; not looked at with MPOL_WEIGHTS_NONE */
+    uint8_t weights[MPOL_WEIGHTED_NODES];
 };
 
 enum mpol_origin {
@@ -174,11 +186,11 @@ MPOL_API int mpol_write_kind(mpol_target *target, unsigned kind, uint64_t thresh
 
 /* Parses a policy as mpol(1) takes it: the kernel's format, and the spellings of numactl, systemd
  * and OCI. ret_error (may be null) receives one line that says which characters are wrong and what
- * is accepted. EINVAL: not a policy. */
+ * is accepted. EINVAL: not a policy; ENOTSUP: this machine lacks the weights that it asks for. */
 MPOL_API int mpol_parse(const char *text, struct mpol_policy *ret_policy, char *ret_error,
                         size_t error_size);
 
-/* The kernel's text of a policy with its user nodes. Returns the length that the whole text has;
+/* The kernel's text of a policy with its user nodes, its home node and its weights. Returns the length that the whole text has;
  * what fits in size is stored, and terminated. EINVAL: not a policy. */
 MPOL_API int mpol_format(const struct mpol_policy *policy, char *ret_text, size_t size);
 

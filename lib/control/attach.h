@@ -100,6 +100,7 @@ struct RegionState {
     uint64_t committed = 0;
     uint64_t carved = 0;
     uint32_t scope = 0;
+    uint64_t stretches = 0;  // for decode_layout() of policy/stretches.h
     int applied_errno = 0;
     std::optional<Bound> bound;  // empty: nothing, the task policy of whoever touches a page decides
 };

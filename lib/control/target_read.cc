@@ -123,6 +123,7 @@ std::vector<RegionState> Target::regions() const {
         state.carved = std::min(load(region.carved), state.size);
         state.bound = read_bound(region);
         state.scope = load(region.scope);
+        state.stretches = load(region.stretches);
         state.applied_errno = static_cast<int>(load(region.applied_errno) & INT_MAX);
         if (state.start != 0) all.push_back(state);
     }
@@ -134,7 +135,7 @@ std::vector<ErrorState> Target::errors() const {
     for (const mpol_ctl_error& row : segment_->errors) {
         ErrorState state;
         const uint32_t code = load(row.code);
-        if (code == MPOL_CTL_ERROR_NONE || code > MPOL_CTL_ERROR_MAPPINGS) continue;
+        if (code == MPOL_CTL_ERROR_NONE || code > MPOL_CTL_ERROR_WEIGHTS) continue;
         state.code = static_cast<mpol_ctl_error_code>(code);
         state.err = static_cast<int>(load(row.err) & INT_MAX);
         state.count = load(row.count);

@@ -9,6 +9,7 @@
 #include "control/latch.h"
 #include "mpol/control.h"
 #include "policy/policy.h"
+#include "policy/weights.h"
 
 namespace mpol::control {
 
@@ -85,7 +86,7 @@ static_assert(kWeightWord + kWeightedNodesMax / 8 == kPolicyWords);
 }
 
 // False when the words are no policy: a mode, flag, origin, home node or source of weights out of
-// range.
+// range, or weights that make no sense.
 [[nodiscard]] inline bool decode(const PolicyWords& in, Policy& ret_policy, Origin& ret_origin) {
     const auto mode = static_cast<uint8_t>(in.words[0]);
     const auto kind = static_cast<uint8_t>(in.words[0] >> 8);
@@ -105,6 +106,7 @@ static_assert(kWeightWord + kWeightedNodesMax / 8 == kPolicyWords);
     for (unsigned i = 0; i < kWeightedNodesMax; ++i) {
         ret_policy.weights[i] = static_cast<uint8_t>(in.words[kWeightWord + i / 8] >> (i % 8 * 8));
     }
+    if (!weights_make_sense(ret_policy)) return false;
     ret_origin.kind = static_cast<mpol_ctl_origin>(kind);
     ret_origin.uid = static_cast<uint32_t>(in.words[1]);
     ret_origin.pid = static_cast<uint32_t>(in.words[1] >> 32);

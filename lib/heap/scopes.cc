@@ -8,6 +8,8 @@
 
 #include "control/segment.h"
 #include "heap/notify.h"
+#include "heap/weighted.h"
+#include "policy/weights.h"
 #include "sys/sys.h"
 
 namespace mpol::heap {
@@ -69,10 +71,11 @@ int bind_range(void* start, size_t size, const Binding& binding) {
     const Policy& policy = binding.policy;
     control::count(MPOL_CTL_MBINDS);
     if (!binding.set) return sys::mbind(start, size, static_cast<int>(Mode::kDefault), {}, 0);
-    int err = sys::mbind(start, size, policy.mode_word(),
+    const int mode_word = kernel_mode_word(policy);
+    int err = sys::mbind(start, size, mode_word,
                          policy.flags != 0 ? policy.nodes : binding.effective, 0);
     if (err == -EINVAL && policy.flags != 0) {
-        err = sys::mbind(start, size, policy.mode_word(), binding.effective, 0);
+        err = sys::mbind(start, size, mode_word, binding.effective, 0);
     }
     if (err == 0 && policy.home_node != kNoNode) {
         err = sys::set_mempolicy_home_node(start, size, static_cast<unsigned>(policy.home_node), 0);
@@ -91,11 +94,19 @@ void report_bound(Region& region, unsigned row, const Binding& binding, int err)
     }
     if (!region.mirrored.load(std::memory_order_acquire)) return;
     control::store(local.regions[row].applied_errno, static_cast<uint32_t>(-err));
+    control::store(local.regions[row].stretches, layout_word(region.mappings));
+}
+
+// Each region is then cut by itself.
+bool is_weighted(const Binding& binding) {
+    return binding.set && has_own_weights(binding.policy);
 }
 
 int bind_region(Region& region, unsigned row, uintptr_t start, const Binding& binding) {
     const Notice notice(MPOL_EVENT_POLICY, reinterpret_cast<void*>(start), region.size);
-    const int err = bind_range(reinterpret_cast<void*>(start), region.size, binding);
+    const int err = is_weighted(binding)
+                        ? bind_stretches(start, region.size, region.mappings, binding)
+                        : bind_range(reinterpret_cast<void*>(start), region.size, binding);
     if (err != 0) {
         control::count(MPOL_CTL_MBIND_FAILURES);
         control::record_error(MPOL_CTL_ERROR_MBIND, -err, start, region.size,
@@ -145,7 +156,8 @@ bool bind_whole_run(const Run& run, const Binding& binding) {
 }
 
 int bind_run(const Run& run, const Binding& binding) {
-    if (run.last - run.first > 1 && bind_whole_run(run, binding)) return 0;
+    const bool whole = run.last - run.first > 1 && !is_weighted(binding);
+    if (whole && bind_whole_run(run, binding)) return 0;
     // One by one it is told which can't be bound, and the others are.
     int first_error = 0;
     for (unsigned row = run.first; row < run.last; ++row) {

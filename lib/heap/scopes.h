@@ -43,6 +43,7 @@ struct Scope {
     ExtentHooks hooks;  // first: jemalloc hands its address to the hooks
     std::atomic<uint32_t> current_region;
     std::atomic<uint32_t> meeting;  // of bind_scope and bind_new_region
+    std::atomic<uint64_t> reserved;  // bytes in its regions
     uint64_t binding_word;
     uint64_t binding[2][kBindingWords];
     unsigned arena;

@@ -7,6 +7,7 @@
 #include "heap/apply.h"
 #include "heap/locks.h"
 #include "heap/purge.h"
+#include "heap/weighted.h"
 #include "sys/sys.h"
 
 namespace mpol::heap {
@@ -69,15 +70,17 @@ void restore_task_policy() {
 // as the kernel would have done with this thread's policy, had it been set at once.
 void set_task_policy(const Policy& policy, ScopeId scope) {
     save_task_policy();
+    // Weights of its own the kernel can't have: a task policy has those of the system.
+    const int mode_word = kernel_mode_word(policy);
     Binding binding = read_binding(scope);
     int err = 0;
     if (!binding.set || binding.policy != policy) err = resolve(policy, allowed_now(), binding);
     if (err == 0) {
-        err = sys::set_mempolicy(policy.mode_word(),
+        err = sys::set_mempolicy(mode_word,
                                  policy.flags != 0 ? policy.nodes : binding.effective);
     }
     if (err == -EINVAL && policy.flags != 0) {
-        err = sys::set_mempolicy(policy.mode_word(), binding.effective);
+        err = sys::set_mempolicy(mode_word, binding.effective);
     }
     if (err != 0) {
         control::record_error(MPOL_CTL_ERROR_SET_MEMPOLICY, -err,

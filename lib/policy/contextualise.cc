@@ -3,6 +3,8 @@
 
 #include <cerrno>
 
+#include "policy/weights.h"
+
 namespace mpol {
 namespace {
 
@@ -79,7 +81,7 @@ NodeMask rebind(const Policy& policy, const NodeMask& effective, const NodeMask&
     if (policy.flags == 0 && old_allowed == new_allowed) return effective;
 
     NodeMask nodes;
-    if ((policy.flags & kStaticNodes) != 0) {
+    if ((policy.flags & kStaticNodes) != 0 || has_own_weights(policy)) {
         nodes = policy.nodes & new_allowed;
     } else if ((policy.flags & kRelativeNodes) != 0) {
         nodes = relative_nodes(policy.nodes, new_allowed);

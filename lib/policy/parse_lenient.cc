@@ -10,9 +10,6 @@
 namespace mpol {
 namespace {
 
-// nullopt: no error.
-using MaybeError = std::optional<ParseError>;
-
 constexpr const char* kFlagNames = "static, relative, balancing, joined by '|' or ','";
 constexpr const char* kOptionNames =
     "--interleave, --weighted-interleave, --preferred, --preferred-many, --membind, --localalloc, "
@@ -23,7 +20,7 @@ struct Parts {
     Word mode;
     uint16_t flags = 0;
     std::optional<Word> nodes;
-    std::optional<Word> home;  // what follows ';'
+    std::optional<Word> setting;  // what follows ';'
 };
 
 const ModeInfo* find_mode(std::string_view name) {
@@ -97,10 +94,10 @@ MaybeError add_flags(const Word& words, const KernelModes& kernel, Parts& parts)
     }
 }
 
-// mode[=flags][:nodes][;home=N]
+// mode[=flags][:nodes][;setting]
 MaybeError scan_policy(const Word& text, const KernelModes& kernel, Parts& parts) {
     const size_t semicolon = text.text.find(';');
-    if (semicolon != std::string_view::npos) parts.home = text.slice(semicolon + 1).trimmed();
+    if (semicolon != std::string_view::npos) parts.setting = text.slice(semicolon + 1).trimmed();
     const Word body = text.slice(0, semicolon);
     const size_t colon = body.text.find(':');
     if (colon != std::string_view::npos) parts.nodes = body.slice(colon + 1).trimmed();
@@ -223,18 +220,12 @@ NodesResult resolve_nodes(const Parts& parts, const ParseContext& context) {
     return nodes;
 }
 
-// kNoNode when there is no suffix.
-tl::expected<int32_t, ParseError> resolve_home(const Parts& parts, const ParseContext& context) {
-    constexpr std::string_view kKey = "home=";
-    if (!parts.home) return kNoNode;
-    if (parts.home->text.substr(0, kKey.size()) != kKey) {
-        return fail(*parts.home, parts.home->quoted() + " is no setting", "home=node");
-    }
+tl::expected<int32_t, ParseError> read_home(const Word& setting, const Word& digits,
+                                            const Parts& parts, const ParseContext& context) {
     if (!takes_home_node(parts.info->mode)) {
-        return fail(*parts.home, std::string(parts.info->kernel_name) + " has no home node",
+        return fail(setting, std::string(parts.info->kernel_name) + " has no home node",
                     "home= with bind or prefer (many)");
     }
-    const Word digits = parts.home->slice(kKey.size());
     const bool numeric =
         !digits.text.empty() && std::all_of(digits.text.begin(), digits.text.end(), is_digit);
     if (!numeric) return fail(digits, "the home node is no number", "home=node");
@@ -252,11 +243,26 @@ tl::expected<int32_t, ParseError> resolve_home(const Parts& parts, const ParseCo
                                            : "nodes " + nodes_text(online));
 }
 
+MaybeError read_setting(const Word& setting, const Parts& parts, const ParseContext& context,
+                        Policy& policy) {
+    constexpr std::string_view kHome = "home=";
+    constexpr std::string_view kWeights = "weights=";
+    if (setting.text.starts_with(kWeights)) {
+        return read_weights(setting, setting.slice(kWeights.size()).trimmed(), context, policy);
+    }
+    if (!setting.text.starts_with(kHome)) {
+        return error_at(setting, setting.quoted() + " is no setting",
+                        "home=node, or weights= with weighted interleave");
+    }
+    const auto home = read_home(setting, setting.slice(kHome.size()), parts, context);
+    if (!home) return home.error();
+    policy.home_node = *home;
+    return std::nullopt;
+}
+
 ParseResult build(const Parts& parts, const ParseContext& context) {
     const NodesResult nodes = resolve_nodes(parts, context);
     if (!nodes) return tl::unexpected<ParseError>(nodes.error());
-    const auto home = resolve_home(parts, context);
-    if (!home) return tl::unexpected<ParseError>(home.error());
 
     Policy policy;
     const int mode_word = static_cast<int>(parts.info->mode) | parts.flags;
@@ -264,7 +270,10 @@ ParseResult build(const Parts& parts, const ParseContext& context) {
         // Everything that make_policy refuses has been named above; this is the second lock.
         return fail(parts.mode, "the kernel refuses this policy", mode_names(kModeCount));
     }
-    policy.home_node = *home;
+    if (!parts.setting) return policy;
+    if (auto error = read_setting(*parts.setting, parts, context, policy)) {
+        return tl::unexpected<ParseError>(*error);
+    }
     return policy;
 }
 

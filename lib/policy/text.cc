@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/text.h"
 
+#include <algorithm>
+
 #include "policy/format.h"
+#include "policy/weights.h"
 
 namespace mpol {
 
@@ -17,9 +20,20 @@ std::string kernel_text(const Policy& policy, const NodeMask& nodes) {
     return std::string(buf, length);
 }
 
+std::string weights_text(const Policy& policy) {
+    std::string text;
+    const unsigned count = std::min(policy.nodes.weight(), kWeightedNodesMax);
+    for (unsigned i = 0; i < count; ++i) {
+        if (i > 0) text += ',';
+        text += std::to_string(policy.weights[i]);
+    }
+    return text;
+}
+
 std::string policy_text(const Policy& policy) {
     std::string text = kernel_text(policy, policy.nodes);
     if (policy.home_node != kNoNode) text += ";home=" + std::to_string(policy.home_node);
+    if (has_own_weights(policy)) text += ";weights=" + weights_text(policy);
     return text;
 }
 

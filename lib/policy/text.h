@@ -14,8 +14,11 @@ namespace mpol {
 // The kernel's text with the given (normally the effective) nodes.
 [[nodiscard]] std::string kernel_text(const Policy& policy, const NodeMask& nodes);
 
-// The kernel's text with the user's nodes and, if there is a home node, ";home=N":
-// parse_lenient() gives back the same policy.
+// The kernel's text with the user's nodes, and ";home=N" or ";weights=5,3,2,1" if it has them:
+// parse_lenient() gives back the same policy, but for where weights came from.
 [[nodiscard]] std::string policy_text(const Policy& policy);
+
+// "5,3,2,1", of the nodes in ascending order.
+[[nodiscard]] std::string weights_text(const Policy& policy);
 
 }  // namespace mpol

@@ -3,6 +3,7 @@
 // stood, so that an error made from it points at the right characters.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -40,6 +41,9 @@ struct Word {
     return tl::unexpected<ParseError>(error_at(word, std::move(problem), std::move(accepted)));
 }
 
+// nullopt: no error.
+using MaybeError = std::optional<ParseError>;
+
 [[nodiscard]] constexpr bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
@@ -67,6 +71,10 @@ inline constexpr size_t kShownBytesMax = 160;
 // The nodes part of the lenient grammar; ordinals: the policy has =relative.
 [[nodiscard]] NodesResult parse_node_expression(const Word& word, const ParseContext& context,
                                                 bool ordinals);
+
+// The value of weights=, which is within setting. The policy is whole but for its weights.
+[[nodiscard]] MaybeError read_weights(const Word& setting, const Word& value,
+                                      const ParseContext& context, Policy& policy);
 
 // bitmap_parselist() on a word without NUL. Precondition: 0 < max_nodes <= kMaxNodes.
 [[nodiscard]] NodesResult parse_kernel_list(const Word& word, unsigned max_nodes);

@@ -4,6 +4,7 @@
 
 #include "policy/contextualise.h"
 #include "policy/nodemask.h"
+#include "policy/parse.h"
 
 namespace mpol::task {
 
@@ -13,5 +14,13 @@ namespace mpol::task {
 
 // Asked of the kernel once, without a change to anything: mbind of no bytes checks the mode.
 [[nodiscard]] const KernelModes& kernel_modes();
+
+// What ;weights=auto takes: the rule of Linux 6.16 applied to the bandwidths in sysfs.
+[[nodiscard]] WeightTable auto_weights();
+// What ;weights=system takes: /sys/kernel/mm/mempolicy/weighted_interleave, which came with Linux 6.9.
+[[nodiscard]] WeightTable system_weights();
+
+// Both, where the text may ask for them.
+void add_weights(std::string_view text, ParseContext& context);
 
 }  // namespace mpol::task

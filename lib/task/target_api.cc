@@ -10,6 +10,7 @@
 #include "mpol/mpol.h"
 #include "policy/parse.h"
 #include "policy/text.h"
+#include "policy/weights.h"
 #include "task/guarded.h"
 #include "task/machine.h"
 
@@ -18,22 +19,43 @@ using mpol::Policy;
 using namespace mpol::task;
 namespace control = mpol::control;
 
+static_assert(mpol::kWeightedNodesMax == MPOL_WEIGHTED_NODES);
+static_assert(static_cast<int>(mpol::WeightSource::kSystem) == MPOL_WEIGHTS_SYSTEM);
+static_assert(static_cast<int>(mpol::WeightSource::kAuto) == MPOL_WEIGHTS_AUTO);
+
 struct mpol_target {
     control::Target target;
 };
 
 namespace {
 
+// What a target can be asked for: it makes weighted interleave itself where its kernel doesn't.
+mpol::KernelModes target_modes() {
+    mpol::KernelModes modes = kernel_modes();
+    if (modes.mode_count > static_cast<unsigned>(mpol::Mode::kInterleave)) {
+        modes.mode_count = mpol::kModeCount;
+    }
+    return modes;
+}
+
 bool to_policy(const mpol_policy& in, Policy& ret_policy) {
     NodeMask nodes;
     std::copy_n(in.nodes, mpol::kNodeWords, nodes.words);
     const auto mode_word = static_cast<uint32_t>(in.mode) | in.flags;
-    if (in.mode < 0 || (in.flags & ~uint32_t{mpol::kModeFlags}) != 0 || in.reserved != 0) {
+    if (in.mode < 0 || (in.flags & ~uint32_t{mpol::kModeFlags}) != 0 ||
+        in.weight_source > MPOL_WEIGHTS_SYSTEM) {
         return false;
     }
-    if (mpol::make_policy(static_cast<int>(mode_word), nodes, kernel_modes(), ret_policy) != 0) {
+    if (mpol::make_policy(static_cast<int>(mode_word), nodes, target_modes(), ret_policy) != 0) {
         return false;
     }
+    ret_policy.weight_source = static_cast<mpol::WeightSource>(in.weight_source);
+    if (mpol::has_own_weights(ret_policy)) {
+        std::copy_n(in.weights, mpol::kWeightedNodesMax, ret_policy.weights);
+        std::fill(ret_policy.weights + std::min(nodes.weight(), mpol::kWeightedNodesMax),
+                  std::end(ret_policy.weights), uint8_t{0});
+    }
+    if (!mpol::weights_make_sense(ret_policy)) return false;
     if (in.home_node == MPOL_NO_NODE) return true;
     ret_policy.home_node = in.home_node;
     return mpol::takes_home_node(ret_policy.mode) && in.home_node >= 0 &&
@@ -46,6 +68,8 @@ mpol_policy from_policy(const Policy& in) {
     out.flags = in.flags;
     out.home_node = in.home_node;
     std::copy_n(in.nodes.words, mpol::kNodeWords, out.nodes);
+    out.weight_source = static_cast<uint32_t>(in.weight_source);
+    std::copy_n(in.weights, mpol::kWeightedNodesMax, out.weights);
     return out;
 }
 
@@ -199,7 +223,8 @@ int mpol_parse(const char* text, struct mpol_policy* ret_policy, char* ret_error
     return guarded([&] {
         mpol::ParseContext context;
         context.has_memory = node_list("has_memory");
-        context.kernel = kernel_modes();
+        context.kernel = target_modes();
+        add_weights(text, context);
         const auto policy = mpol::parse_lenient(text, context);
         if (policy) {
             *ret_policy = from_policy(*policy);
@@ -212,7 +237,7 @@ int mpol_parse(const char* text, struct mpol_policy* ret_policy, char* ret_error
             std::memcpy(ret_error, line.data(), size);
             ret_error[size] = '\0';
         }
-        return -EINVAL;
+        return policy.error().not_here ? -ENOTSUP : -EINVAL;
     });
 }
 

@@ -61,6 +61,19 @@ class CpusetTest(unittest.TestCase):
         self.assertIn("effective:  2-3\n", shown)
         self.assertIn("policy:     interleave:0-1\n", shown)
 
+    def test_shows_the_weights_of_the_nodes_that_are_left(self):
+        self.allow("0-3")
+        result = mpol("set", self.victim.pid, "weighted interleave:0-3;weights=5,3,2,1")
+        self.assertEqual(result.returncode, OK, result.stderr)
+        for nodes, shares in (("0-1", {"0": 5 / 8, "1": 3 / 8}), ("2", {"2": 1}),
+                              ("0-3", {"0": 5 / 11, "1": 3 / 11, "2": 2 / 11, "3": 1 / 11})):
+            self.allow(nodes)
+            for _ in range(1000):
+                shown = json.loads(mpol("get", "--json", self.victim.pid).stdout)
+                if shown["shares"] == shares:
+                    break
+            self.assertEqual(shown["shares"], shares)
+
 
 if __name__ == "__main__":
     unittest.main()

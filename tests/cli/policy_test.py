@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-from harness import FAILED, OK, USAGE, CliTest, lines, main, mpol
+import os
+
+from harness import FAILED, NOT_SUPPORTED, OK, USAGE, CliTest, lines, main, mpol
 
 MODES = "default, prefer, bind, interleave, local, prefer (many), weighted interleave"
 
@@ -23,6 +25,24 @@ class PolicyTest(CliTest):
     def test_a_home_node_is_shown(self):
         self.expect(mpol("policy", "bind:0;home=0"), OK, lines(
             "bind:0", "  user nodes:      0", "  effective nodes: 0", "  home node:       0"))
+
+    def test_weights_are_shown_with_their_shares(self):
+        result = mpol("policy", "weighted interleave:0;weights=5")
+        self.expect(result, OK, lines("weighted interleave:0", "  user nodes:      0",
+                                      "  effective nodes: 0",
+                                      "  weights:         node 0: 5 (100.0 %)"))
+        value = self.value("policy", "weighted interleave:0;weights=5")
+        self.assertEqual(value["policy"]["weights"], {"source": "given", "by_node": {"0": 5}})
+        self.assertEqual(value["shares"], {"0": 1.0})
+        self.assertEqual(value["policy"]["text"], "weighted interleave:0;weights=5")
+
+    def test_weights_that_the_machine_lacks_are_not_supported(self):
+        bandwidth = "/sys/devices/system/node/node0/access{}/initiators/read_bandwidth"
+        if any(os.path.exists(bandwidth.format(access)) for access in (0, 1)):
+            self.skipTest("this machine tells its bandwidths")
+        self.expect(mpol("policy", "weighted interleave:0;weights=auto"), NOT_SUPPORTED, "", lines(
+            "mpol: this machine's firmware tells no bandwidths (/sys/devices/system/node/node*/"
+            "access1/initiators/read_bandwidth)", "hint: name them: ;weights=5,3,2,1"))
 
     def test_local_has_no_nodes(self):
         self.expect(mpol("policy", "local"), OK, lines(

@@ -79,6 +79,11 @@ class RunTest(CliTest):
             "mpol: a program can't be started with a home node",
             "hint: set it once it runs: mpol set PID 'bind:0;home=0'"))
 
+    def test_weights_of_ones_own_are_refused(self):
+        self.expect(mpol("run", "weighted interleave:0;weights=3", "--", "true"), 125, "", lines(
+            "mpol: a program can't be started with weights of its own",
+            "hint: set them once it runs: mpol set PID 'weighted interleave:0;weights=3'"))
+
     def test_the_kernels_task_policy_is_the_policy(self):
         for policy in ("bind:0", "interleave:0", "prefer (many):0", "bind=static:0", "local"):
             with Victim(policy) as victim, open(f"/proc/{victim.pid}/numa_maps") as maps:

@@ -11,7 +11,7 @@ from harness import (ENVIRONMENT, FAILED, HERE, MPOL, NO_TARGET, NOT_PERMITTED, 
 
 NOT_CAUGHT_UP = ("heap memory follows already, stacks and direct mappings follow at the next "
                  "allocation")
-EINVAL_FILTER = [sys.executable, "-B", os.path.join(HERE, "syscalls.py"), "6", str(errno.EINVAL)]
+EINVAL_FILTER = [sys.executable, "-B", os.path.join(HERE, "syscalls.py"), "5", str(errno.EINVAL)]
 
 
 class SetTest(CliTest):
@@ -198,11 +198,30 @@ class SetTest(CliTest):
 
     def test_a_mode_that_this_kernel_does_not_know_is_not_published(self):
         with Victim() as victim:
-            self.expect(mpol("set", victim.pid, "weighted interleave:0", prefix=EINVAL_FILTER),
+            self.expect(mpol("set", victim.pid, "prefer (many):0", prefix=EINVAL_FILTER),
                         NOT_SUPPORTED, "",
-                        "mpol: weighted interleave needs Linux 6.9; this is "
+                        "mpol: prefer (many) needs Linux 5.15; this is "
                         f"{platform.release()}\n")
             self.assertEqual(self.value("get", victim.pid)["generation"], 1)
+
+    def test_weighted_interleave_is_published_whatever_this_kernel_knows(self):
+        prefix = [sys.executable, "-B", os.path.join(HERE, "syscalls.py"), "6", str(errno.EINVAL)]
+        with Victim() as victim:
+            victim.start_thread()
+            result = mpol("set", victim.pid, "weighted interleave:0", prefix=prefix)
+            self.assertEqual(result.returncode, OK, result.stderr)
+
+    def test_weights_are_told_by_get(self):
+        with Victim() as victim:
+            victim.start_thread()
+            result = mpol("set", victim.pid, "weighted interleave:0;weights=7")
+            self.assertEqual(result.returncode, OK, result.stderr)
+            out = mpol("get", victim.pid).stdout
+            self.assertIn("  policy:     weighted interleave:0;weights=7\n", out)
+            self.assertIn("  weights:    node 0: 7 (100.0 %)\n", out)
+            value = self.value("get", victim.pid)
+            self.assertEqual(value["shares"], {"0": 1.0})
+            self.assertEqual(value["errors"], [])
 
     def test_asking_the_kernel_leaves_the_callers_policy_alone(self):
         result = mpol("run", "interleave:0", "--", MPOL, "policy", "bind:0")

@@ -8,6 +8,7 @@
 
 #include "policy/parse.h"
 #include "policy/text.h"
+#include "policy/weights.h"
 
 namespace {
 
@@ -37,8 +38,13 @@ void fuzz_strict(std::string_view text, const NodeMask& has_memory, unsigned max
 void fuzz_lenient(std::string_view text, const ParseContext& context) {
     const ParseResult first = parse_lenient(text, context);
     if (!first) return check_error(first.error(), text);
-    const ParseResult second = parse_lenient(policy_text(*first), context);
-    require(second.has_value() && *second == *first);
+    ParseResult second = parse_lenient(policy_text(*first), context);
+    // The text has the weights, and not where they came from.
+    if (second && second->weight_source != WeightSource::kNone) {
+        require(first->weight_source != WeightSource::kNone);
+        second->weight_source = first->weight_source;
+    }
+    require(second.has_value() && *second == *first && weights_make_sense(*first));
 }
 
 }  // namespace
@@ -47,6 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     ParseContext context;
     context.has_memory = NodeMask::first_nodes(4);
+    context.auto_weights = {true, "", {{9, 9, 9, 2}}};
     fuzz_strict(text, context.has_memory, 4, context);
     fuzz_strict(text, context.has_memory, kMaxNodes, context);
     fuzz_lenient(text, context);

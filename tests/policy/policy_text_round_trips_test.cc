@@ -2,6 +2,7 @@
 // Random policies through printer and parsers. MPOL_TEST_SEED=n replays a run.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <random>
@@ -56,6 +57,14 @@ class RandomPolicies {
             if (takes_home_node(made.mode) && below(2) == 0) {
                 made.home_node = static_cast<int32_t>(below(kMaxNodes));
             }
+            const unsigned count = made.nodes.weight();
+            if (made.mode == Mode::kWeightedInterleave && (made.flags & kRelativeNodes) == 0 &&
+                count <= kWeightedNodesMax && below(2) == 0) {
+                made.weight_source = WeightSource::kGiven;
+                for (unsigned i = 0; i < count; ++i) {
+                    made.weights[i] = static_cast<uint8_t>(1 + below(255));
+                }
+            }
             return made;
         }
     }
@@ -84,6 +93,8 @@ TEST(PolicyText, RoundTripsThroughTheStrictParserExceptBalancing) {
     for (int round = 0; round < kRounds; ++round) {
         Policy original = random.next();
         original.home_node = kNoNode;
+        original.weight_source = WeightSource::kNone;
+        std::fill(std::begin(original.weights), std::end(original.weights), uint8_t{0});
         const std::string text = kernel_text(original, original.nodes);
         SCOPED_TRACE(text);
         const ParseResult parsed = parse_strict(text, NodeMask::first_nodes(kMaxNodes));

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// 5,3,2,1 over 1 GiB: every node within 1 % of its weight, by small and by huge pages, for a process
+// and for one thread; on kernels without weighted interleave too.
+#include "weights.h"
+
+namespace mpol::test {
+
+using OwnWeights = FourNodes;
+
+TEST_F(OwnWeights, ShareOutTheProcesssMemory) {
+    const Policy policy = weighted({5, 3, 2, 1});
+    for (const bool huge_pages : {false, true}) {
+        Placed bench({}, huge_pages);
+        control::Target target = bench.attach();
+        bench.set_all(target, policy);
+        const uint64_t at = bench.allocate(0, kGib);
+        bench.touch(0, at, kGib);
+        expect_shares(bench.nodes(at, kGib), policy, 0.01);
+    }
+}
+
+TEST_F(OwnWeights, ShareOutOneThreadsMemory) {
+    const Policy policy = weighted({5, 3, 2, 1});
+    Placed bench;
+    const unsigned worker = bench.start_thread(0);
+    control::Target target = bench.attach();
+    bench.set_all(target, bind_to({2}), {0, worker});
+    bench.set_one(target, policy, worker);
+    const uint64_t at = bench.allocate(worker, kGib);
+    bench.touch(worker, at, kGib);
+    expect_shares(bench.nodes(at, kGib), policy, 0.01);
+    EXPECT_TRUE(only_on(bench.fault_new(0, kLarge), NodeMask::of(2)));
+}
+
+TEST_F(OwnWeights, ShareOutManySmallBlocks) {
+    const Policy policy = weighted({3, 1});
+    Placed bench;
+    control::Target target = bench.attach();
+    bench.set_all(target, policy);
+    bench.allocate_many(0, 64, size_t{4} << 20);
+    bench.touch_many(0, size_t{4} << 20);
+    expect_shares(bench.nodes_of_many(0, size_t{4} << 20), policy, 0.1);
+}
+
+TEST_F(OwnWeights, ComeFromTheKernelsModeOrNot) {
+    Placed bench;
+    control::Target target = bench.attach();
+    bench.set_all(target, weighted({5, 3, 2, 1}));
+    const uint64_t at = bench.allocate(0, kLarge);
+    EXPECT_TRUE(policy_at(bench.pid(), at).starts_with("interleave:"));
+    EXPECT_EQ(task_policy(bench.pid()), kernel_knows(Mode::kWeightedInterleave)
+                                            ? "weighted interleave:0-3"
+                                            : "interleave:0-3");
+}
+
+}  // namespace mpol::test
