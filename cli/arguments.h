@@ -25,10 +25,14 @@ struct Arguments {
     bool allow_absent = false;
     bool exact = false;
     bool no_residency = false;
+    bool migrate = false;
+    bool background = false;
+    bool cancel = false;
     int timeout_ms = kTimeoutMsDefault;
 
     std::string target;                // PID or PID/TID
     std::string policy;                // its words, joined by blanks
+    std::string rate;                  // "100M": bytes per second; empty: no limit
     std::string shell;                 // what to write a completion for
     std::vector<std::string> command;  // what stands after "--"
 };

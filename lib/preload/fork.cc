@@ -13,6 +13,7 @@
 #include "control/segment.h"
 #include "control/slots.h"
 #include "heap/apply.h"
+#include "heap/migrate.h"
 #include "heap/requests.h"
 #include "heap/task.h"
 #include "preload/foreign_batch.h"
@@ -110,6 +111,7 @@ void leave_parent() {
     write_legacy(legacy);
     control::forget_slots();
     heap::renew_requests();
+    heap::forget_migration();
     heap::orphan_scopes(heap::this_task.owned_scope);
     heap::rebirth_task();
     forget_helper();
