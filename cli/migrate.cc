@@ -215,12 +215,11 @@ Result<Migration> run_migration(Target& target, const TargetName& name,
         if (!checked) return tl::unexpected(checked.error());
     }
     const EndingSignals signals;
-    const auto generation =
-        start(target,
-              {.thread = slot,
-               .bytes_per_second = *rate,
-               .lease_ms = arguments.background ? 0 : kLeaseMs},
-              arguments.timeout_ms);
+    const auto generation = start(target,
+                                  {.thread = slot,
+                                   .bytes_per_second = *rate,
+                                   .lease_ms = arguments.background ? 0 : kLeaseMs},
+                                  arguments.timeout_ms);
     if (!generation) return failed(generation.error());
     (void)target.wait_migration(*generation, MigrationPhase::kAsked, arguments.timeout_ms);
     const control::MigrationState state = target.migration();
@@ -253,6 +252,7 @@ Result<Answer> migrate(const Arguments& arguments) {
     if (arguments.cancel && (arguments.background || !arguments.rate.empty())) {
         return misused("--cancel stands alone");
     }
+    if (const auto rate = parse_rate(arguments.rate); !rate) return tl::unexpected(rate.error());
     auto target = Target::attach(name->pid, control::Access::kWrite);
     if (!target) return failed(target.error());
     std::optional<control::ThreadSlot> slot;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "heap/huge_pages.h"
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -54,28 +55,25 @@ unsigned long free_huge_pages_of(const char* line) {
     }
 }
 
-}  // namespace
-
-void look_for_huge_pages() {
-    open_pagemap();
-    any_huge_pages = true;
-    const uintptr_t here = reinterpret_cast<uintptr_t>(text) & ~(kPageBytes - 1);
-    if (pagemap >= 0 && sys::is_huge_page(pagemap, here, kPageBytes) >= 0) return;
-    if (pagemap >= 0) sys::close(pagemap);
-    pagemap = -1;
-    if (!read_text("/proc/self/smaps_rollup")) return;
-    const char* const at = std::strstr(text, "\nAnonHugePages:");
-    if (at != nullptr) any_huge_pages = std::strtoul(at + 15, nullptr, 10) != 0;
+// The number behind the label; 0: there is none.
+unsigned long number_after(const char* label) {
+    const char* const at = std::strstr(text, label);
+    return at != nullptr ? std::strtoul(at + std::strlen(label), nullptr, 10) : 0;
 }
 
-Huge huge_page_at(uintptr_t chunk) {
-    if (pagemap < 0) return any_huge_pages ? Huge::kUnknown : Huge::kNo;
-    const int huge = sys::is_huge_page(pagemap, chunk, kHugeBytes);
-    if (huge < 0) return Huge::kUnknown;
-    return huge != 0 ? Huge::kYes : Huge::kNo;
+// The kernel keeps min_free_kbytes in all of its zones together, out of reach of such an
+// allocation; they can't be told apart here, so this node is taken to hold all of it.
+bool is_above_the_watermark(int node) {
+    char path[64];
+    std::snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/meminfo", node);
+    if (!read_text(path)) return true;
+    const unsigned long free_kib = number_after("MemFree:");
+    if (!read_text("/proc/sys/vm/min_free_kbytes")) return true;
+    return free_kib >= std::strtoul(text, nullptr, 10) + kSpareHugePages * (kHugeBytes >> 10);
 }
 
-bool has_free_huge_pages(int node) {
+// Whether the node's lists hold blocks that need no compaction.
+bool has_free_blocks(int node) {
     if (!read_text("/proc/buddyinfo")) return true;
     unsigned long blocks = 0;
     bool listed = false;  // One read of the file ends after a page: about ten nodes.
@@ -88,6 +86,30 @@ bool has_free_huge_pages(int node) {
         if (line != nullptr) ++line;
     }
     return !listed || blocks >= kSpareHugePages;
+}
+
+}  // namespace
+
+void look_for_huge_pages() {
+    open_pagemap();
+    any_huge_pages = true;
+    const uintptr_t here = reinterpret_cast<uintptr_t>(text) & ~(kPageBytes - 1);
+    if (pagemap >= 0 && sys::is_huge_page(pagemap, here, kPageBytes) >= 0) return;
+    if (pagemap >= 0) sys::close(pagemap);
+    pagemap = -1;
+    if (!read_text("/proc/self/smaps_rollup")) return;
+    any_huge_pages = number_after("\nAnonHugePages:") != 0;
+}
+
+Huge huge_page_at(uintptr_t chunk) {
+    if (pagemap < 0) return any_huge_pages ? Huge::kUnknown : Huge::kNo;
+    const int huge = sys::is_huge_page(pagemap, chunk, kHugeBytes);
+    if (huge < 0) return Huge::kUnknown;
+    return huge != 0 ? Huge::kYes : Huge::kNo;
+}
+
+bool has_free_huge_pages(int node) {
+    return is_above_the_watermark(node) && has_free_blocks(node);
 }
 
 void forget_huge_pages() {

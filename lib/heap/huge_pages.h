@@ -17,7 +17,7 @@ void look_for_huge_pages();
 // chunk: huge-page-aligned, and every base page in it is present on one node.
 [[nodiscard]] Huge huge_page_at(uintptr_t chunk);
 
-// Whether the node has huge pages to spare. True where the kernel doesn't tell (/proc/buddyinfo).
+// Whether the node has huge pages to spare. True where the kernel doesn't tell.
 [[nodiscard]] bool has_free_huge_pages(int node);
 
 // In a forked child: the descriptor was the parent's helper's.

@@ -137,13 +137,15 @@ bool goes_on(uint64_t now) {
 // One call that moves, measured. 0 or -errno: there is no moving here.
 int run_batch(uint64_t now) {
     const uint64_t moved_before = job.tally.moved;
+    const uint64_t cpu_before = sys::thread_cpu_ns();
     unsigned pages = 0;
     const int err = walk.mover().run_batch(job.batch_pages, job.tally, pages);
     if (err != 0) return err;
     const uint64_t took_ns = sys::monotonic_ns() - now;
     // A huge page is moved whole, however many pages would be right.
     if (pages <= job.batch_pages) {
-        job.batch_pages = next_batch_pages(job.batch_pages, pages, took_ns);
+        job.batch_pages =
+            next_batch_pages(job.batch_pages, pages, sys::thread_cpu_ns() - cpu_before);
     }
     job.next_ns = next_begin_ns(now, job.tally.moved - moved_before, job.bytes_per_second);
     job.longest_batch_ns = std::max(job.longest_batch_ns, took_ns);

@@ -26,13 +26,14 @@ inline constexpr unsigned kPagesPerHuge = 1U << (kHugeShift - kPageShift);
 inline constexpr uint64_t kBatchBoundNs = 20'000'000;
 inline constexpr uint64_t kBatchAimNs = 4'000'000;
 static_assert(kBatchAimNs * 4 < kBatchBoundNs);
-// The first batches tell how fast the machine is. 64 KiB take well below the aim by themselves: where
-// a call with so few takes longer it waits for something else, and smaller ones would wait as long.
+// The first batches tell how fast the machine is; 64 KiB take well below the aim anywhere.
 inline constexpr unsigned kBatchPagesMin = 16;
 inline constexpr unsigned kBatchPagesMax = kPagesPerHuge;
 
-// pages: what a batch may take now; used: what the last one took, in took_ns. A call has a cost
-// that does not depend on its pages, so the fit errs to the small side, and grows back by doubling.
+// pages: what a batch may take now; used: what the last one took, in took_ns of processor time.
+// What the clock on the wall adds is spent before any page is taken (lru_add_drain_all waits for
+// every processor), or for want of a processor: a smaller batch would make neither shorter, and
+// many small ones wait more often.
 [[nodiscard]] constexpr unsigned next_batch_pages(unsigned pages, unsigned used, uint64_t took_ns) {
     if (took_ns > kBatchAimNs) {
         const uint64_t fit = uint64_t{used} * kBatchAimNs / took_ns;

@@ -343,6 +343,9 @@ uint64_t clock_ns(clockid_t clock) {
 uint64_t monotonic_ns() {
     return clock_ns(CLOCK_MONOTONIC);
 }
+uint64_t thread_cpu_ns() {
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
 uint64_t realtime_ns() {
     return clock_ns(CLOCK_REALTIME);
 }

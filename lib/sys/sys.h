@@ -137,6 +137,7 @@ void yield();
 // --- clocks, ns
 
 uint64_t monotonic_ns();
+uint64_t thread_cpu_ns();  // processor time of the calling thread
 uint64_t realtime_ns();
 
 }  // namespace mpol::sys

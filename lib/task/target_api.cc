@@ -12,15 +12,12 @@
 #include "policy/text.h"
 #include "task/guarded.h"
 #include "task/machine.h"
+#include "task/target_handle.h"
 
 using mpol::NodeMask;
 using mpol::Policy;
 using namespace mpol::task;
 namespace control = mpol::control;
-
-struct mpol_target {
-    control::Target target;
-};
 
 namespace {
 
@@ -99,7 +96,7 @@ int mpol_open(pid_t pid, unsigned access, mpol_target** ret_target) {
         auto target = control::Target::attach(
             pid, access == MPOL_WRITE ? control::Access::kWrite : control::Access::kRead);
         if (!target) return -target.error().err;
-        *ret_target = new mpol_target{std::move(*target)};
+        *ret_target = new mpol_target{std::move(*target), access == MPOL_WRITE};
         return 0;
     });
 }

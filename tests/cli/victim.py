@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program to be controlled: does what its standard input says, one line at a time, and answers
 each line with one line. In between it is blocked in read(2)."""
+import json
 import os
 import queue
 import signal
@@ -78,6 +79,7 @@ def fork():
 VERBS = {
     "fork": fork,
     "fill": lambda size: fill(int(size)),
+    "nodes": lambda: json.dumps(syscalls.nodes_of(held)),
     "sum": lambda: zlib.crc32(held),
     "ping": lambda: "pong",
     "thread": start_thread,
