@@ -25,6 +25,9 @@ struct Arguments {
     bool allow_absent = false;
     bool exact = false;
     bool no_residency = false;
+    bool migrate = false;
+    bool background = false;
+    bool cancel = false;
     int timeout_ms = kTimeoutMsDefault;
     int watch_ms = -1;  // mpol watch; -1: without end
     int count = 0;      // of events; 0: without end
@@ -32,6 +35,7 @@ struct Arguments {
     std::string target;                // PID or PID/TID
     std::string policy;                // its words, joined by blanks
     std::string kind;                  // of memory
+    std::string rate;                  // "100M": bytes per second; empty: no limit
     std::string shell;                 // what to write a completion for
     std::vector<std::string> command;  // what stands after "--"
 };

@@ -52,6 +52,8 @@ std::optional<Error> read_options(const Verb* verb, const Words& head, Arguments
     const auto add = [&](const OptionInfo& option) {
         if (const auto* flag = std::get_if<bool Arguments::*>(&option.to)) {
             app.add_flag(std::string(option.name), arguments.*(*flag));
+        } else if (const auto* text = std::get_if<std::string Arguments::*>(&option.to)) {
+            app.add_option(std::string(option.name), arguments.*(*text));
         } else {
             app.add_option(std::string(option.name),
                            arguments.*std::get<int Arguments::*>(option.to))

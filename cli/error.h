@@ -12,7 +12,7 @@
 namespace mpol::cli {
 
 // The documented exit statuses. The last three are those of every program that runs another one
-// (env, nice, timeout), and only `mpol run` uses them.
+// (env, nice, timeout), and only `mpol run` uses them. 128 + N: signal N ended a migration.
 enum class Status : int {
     kOk = 0,
     kFailed = 1,

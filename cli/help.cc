@@ -26,7 +26,8 @@ constexpr std::string_view kStatuses =
     "Exit status:\n"
     "  0 ok, 1 failed, 2 usage, 3 no such target, 4 not permitted, 6 not supported\n"
     "  by this kernel, 7 partly applied; of run: COMMAND's, or 125 mpol failed,\n"
-    "  126 COMMAND can't be run, 127 COMMAND can't be found\n";
+    "  126 COMMAND can't be run, 127 COMMAND can't be found; of a migration that\n"
+    "  signal N ended: 128 + N (Ctrl-C: 130)\n";
 
 void add_options(std::string& out, std::span<const OptionInfo> options) {
     for (const OptionInfo& option : options) {

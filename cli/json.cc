@@ -193,6 +193,38 @@ Json render(const Listing& listing) {
     return {{"processes", processes}, {"unusable", unusable}};
 }
 
+std::string_view phase_name(control::MigrationPhase phase) {
+    constexpr std::string_view kNames[] = {"idle", "asked",     "running", "paused",
+                                           "done", "cancelled", "refused"};
+    return kNames[static_cast<size_t>(phase)];
+}
+
+Json render(const Migration& migration) {
+    const control::MigrationState& state = migration.state;
+    Json out = {{"pid", migration.pid}};
+    if (migration.tid) out["tid"] = *migration.tid;
+    out["phase"] = phase_name(state.phase);
+    out["done"] = migration.done;
+    out["total_bytes"] = state.total;
+    out["remaining_bytes"] = state.remaining();
+    out["moved_bytes"] = state.moved;
+    out["in_place_bytes"] = state.placed;
+    out["unbound_bytes"] = state.unbound;
+    out["failed_bytes"] = {{"busy", state.failed[MPOL_CTL_MIGRATION_BUSY]},
+                           {"no_memory", state.failed[MPOL_CTL_MIGRATION_NO_MEMORY]},
+                           {"shared", state.failed[MPOL_CTL_MIGRATION_SHARED]},
+                           {"other", state.failed[MPOL_CTL_MIGRATION_OTHER]}};
+    out["errno"] = errno_json(state.error);
+    out["elapsed_ms"] = state.elapsed_ns / 1'000'000;
+    const auto left_ms = migration.left_ms();
+    out["left_ms"] = left_ms ? Json(*left_ms) : Json(nullptr);
+    out["batches"] = state.batches;
+    out["batch_pages"] = state.batch_pages;
+    out["longest_batch_us"] = state.longest_batch_ns / 1000;
+    out["rewrites"] = state.rewrites;
+    return out;
+}
+
 Json render(const Change& change) {
     Json out = {{"pid", change.pid}};
     if (change.tid) out["tid"] = *change.tid;
@@ -213,6 +245,7 @@ Json render(const Change& change) {
     out["kept"] = change.kept;
     out["superseded"] = change.superseded;
     out["stopped"] = change.stopped;
+    if (change.migration) out["migration"] = render(*change.migration);
     return out;
 }
 

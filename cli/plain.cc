@@ -141,6 +141,7 @@ std::string render(const Change& change) {
                 (change.behind.size() == 1 ? " has" : " have"),
             ids_words(change.behind));
     }
+    if (change.migration) out += render(*change.migration);
     return out;
 }
 

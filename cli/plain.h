@@ -20,5 +20,8 @@ void add(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
 [[nodiscard]] std::string render(const GetView& view);
 [[nodiscard]] std::string render(const UncontrolledView& view);
 [[nodiscard]] std::string render(const MapsView& view);
+[[nodiscard]] std::string render(const Migration& migration);
+// One line without its end, to be written over: a bar, and what is left.
+[[nodiscard]] std::string progress_words(const Migration& migration);
 
 }  // namespace mpol::cli

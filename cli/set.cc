@@ -8,6 +8,7 @@
 
 #include "cli/kind.h"
 #include "cli/machine.h"
+#include "cli/migrate.h"
 #include "cli/target.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
@@ -174,12 +175,28 @@ Result<size_t> read_kind_of(const Arguments& arguments, bool to_nothing, Change&
                                kind_name(change.kind->kind)));
 }
 
+// What was published stays, whatever becomes of the migration.
+Result<Answer> add_migration(Target& target, std::optional<control::ThreadSlot> slot,
+                             const Arguments& arguments, Answer answer) {
+    Change& change = std::get<Change>(answer.value);
+    if (!change.applied) return answer;
+    const Result<Migration> migration =
+        run_migration(target, {change.pid, change.tid}, slot, arguments);
+    if (!migration) return tl::unexpected(migration.error());
+    change.migration = *migration;
+    answer.status = migration->status();
+    return answer;
+}
+
 Result<Answer> change_policy(const Arguments& arguments, bool to_nothing) {
     const Result<TargetName> name = parse_target(arguments.target);
     if (!name) return tl::unexpected(name.error());
     if (name->tid && arguments.process) {
         return misused("--process is for a whole process: name PID, not PID/TID");
     }
+    if (arguments.migrate && arguments.no_wait) return misused("--migrate waits: leave out --no-wait");
+    if (!arguments.rate.empty() && !arguments.migrate) return misused("--rate is for --migrate");
+    if (const auto rate = parse_rate(arguments.rate); !rate) return tl::unexpected(rate.error());
     Change change;
     change.pid = name->pid;
     change.tid = name->tid;
@@ -201,7 +218,9 @@ Result<Answer> change_policy(const Arguments& arguments, bool to_nothing) {
         const Result<void> checked = check(arguments, *offset, change);
         if (!checked) return tl::unexpected(checked.error());
     }
-    return publish_and_wait(*target, slot, change);
+    const Result<Answer> answer = publish_and_wait(*target, slot, change);
+    if (!answer || !arguments.migrate) return answer;
+    return add_migration(*target, slot, arguments, *answer);
 }
 
 }  // namespace

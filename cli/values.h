@@ -108,6 +108,19 @@ struct Listing {
     std::vector<control::Failure> unusable;
 };
 
+// mpol migrate, once in a while as it goes and at its end.
+struct Migration {
+    pid_t pid = 0;
+    std::optional<pid_t> tid;
+    control::MigrationState state{};
+    bool done = false;      // nothing more will be said of it
+    int interrupted_by = 0; // a signal's number: it was to end before its time
+
+    [[nodiscard]] Status status() const;
+    // By the time that it took so far; empty: nothing to go by.
+    [[nodiscard]] std::optional<uint64_t> left_ms() const;
+};
+
 // mpol set and mpol unset.
 struct Change {
     pid_t pid = 0;
@@ -129,6 +142,7 @@ struct Change {
     bool superseded = false;         // somebody else has published since
     bool stopped = false;            // by a signal or a debugger
     bool helper = false;             // a helper thread runs
+    std::optional<Migration> migration;
     std::optional<Policy> fallback;  // after unset: the policy that it started with
 };
 
@@ -160,8 +174,8 @@ struct WatchEnd {
     uint64_t lost = 0;
 };
 
-using Value = std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, Text,
-                           WatchLine, WatchGap, WatchEnd>;
+using Value = std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, Migration,
+                           Text, WatchLine, WatchGap, WatchEnd>;
 
 struct Answer {
     Status status = Status::kOk;

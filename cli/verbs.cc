@@ -22,12 +22,18 @@ constexpr OptionInfo kProcess = {
 constexpr OptionInfo kKeepCached = {
     "--keep-cached", "", "free memory that is cached keeps the pages it has",
     &Arguments::keep_cached};
+constexpr OptionInfo kRate = {
+    "--rate", "BYTES", "move at most BYTES per second (K, M, G, T are 1024 times)",
+    &Arguments::rate};
+constexpr OptionInfo kMigrate = {"--migrate", "", "then move the pages that exist, as mpol migrate",
+                                 &Arguments::migrate};
 
 constexpr OptionInfo kRunOptions[] = {kAllowAbsent};
 constexpr OptionInfo kGetOptions[] = {{"--threads", "",
                                        "every thread, not only those with a policy of their own",
                                        &Arguments::all_threads}};
-constexpr OptionInfo kSetOptions[] = {kProcess, kNoWait, kTimeout, kAllowAbsent, kKeepCached};
+constexpr OptionInfo kSetOptions[] = {kProcess, kNoWait, kTimeout, kAllowAbsent,
+                                      kKeepCached, kMigrate, kRate};
 constexpr OptionInfo kUnsetOptions[] = {kProcess, kNoWait, kTimeout};
 constexpr OptionInfo kMapsOptions[] = {
     {"--no-residency", "", "leave the pages alone: microseconds for any heap",
@@ -36,6 +42,12 @@ constexpr OptionInfo kMapsOptions[] = {
 constexpr OptionInfo kWatchOptions[] = {
     {"--count", "N", "end after N events", &Arguments::count},
     {"--timeout", "MS", "end after MS milliseconds", &Arguments::watch_ms}};
+constexpr OptionInfo kMigrateOptions[] = {
+    kRate,
+    {"--background", "", "begin, and don't wait for the end", &Arguments::background},
+    {"--cancel", "", "end the migration that is under way", &Arguments::cancel},
+    {"--timeout", "MS", "how long the target may take to begin, and to end (2000)",
+     &Arguments::timeout_ms}};
 constexpr OptionInfo kPolicyOptions[] = {
     {"--strict", "", "accept what the kernel's own parser accepts, nothing else",
      &Arguments::strict},
@@ -92,6 +104,11 @@ constexpr Example kWatchExamples[] = {
     {"mpol watch 4242", "what its heap does, as it happens"},
     {"mpol watch 4242 --json --count 100 | jq .event", "the next hundred events' kinds"},
 };
+constexpr Example kMigrateExamples[] = {
+    {"mpol migrate 4242", "move what lies elsewhere than its policy says"},
+    {"mpol migrate 4242/4250 --rate 100M", "one thread's memory, 100 MiB a second"},
+    {"mpol set 4242 bind:2 --migrate", "rewrite, then move"},
+};
 constexpr Example kPolicyExamples[] = {
     {"mpol policy 'bind=static:0-3'", "what it means on this machine"},
     {"mpol policy --strict 'prefer (many):0'", "as the kernel's own parser reads it"},
@@ -138,6 +155,11 @@ constexpr Verb kVerbs[] = {
      "heap: map, unmap, policy, migrate. Events that came too fast are counted.\n"
      "Ends when the process exits, or with Ctrl-C.",
      kProcessOperands, kWatchOptions, kWatchExamples, watch},
+    {"migrate", "PID[/TID]", "move pages to where the policy wants them",
+     "The process moves the pages of its heap, batch by batch, while it runs; threads\n"
+     "with a policy of their own by theirs. PID/TID moves that thread's alone. Ctrl-C\n"
+     "ends it after the batch under way and says what moved; asking again resumes.",
+     kTargetOperands, kMigrateOptions, kMigrateExamples, migrate},
     {"policy", "POLICY", "show what a policy's text means here",
      "Prints POLICY as the kernel prints it, the nodes that were named and the nodes\n"
      "that are meant on this machine; or what is wrong with it.",

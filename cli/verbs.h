@@ -24,7 +24,7 @@ struct OptionInfo {
     std::string_view name;     // with its dashes
     std::string_view metavar;  // empty: a flag
     std::string_view summary;
-    std::variant<bool Arguments::*, int Arguments::*> to;
+    std::variant<bool Arguments::*, int Arguments::*, std::string Arguments::*> to;
 };
 
 struct Example {
@@ -64,6 +64,7 @@ struct Verb {
 [[nodiscard]] Result<Answer> set(const Arguments& arguments);
 [[nodiscard]] Result<Answer> unset(const Arguments& arguments);
 [[nodiscard]] Result<Answer> maps(const Arguments& arguments);
+[[nodiscard]] Result<Answer> migrate(const Arguments& arguments);
 [[nodiscard]] Result<Answer> explain_policy(const Arguments& arguments);
 [[nodiscard]] Result<Answer> watch(const Arguments& arguments);
 [[nodiscard]] Result<Answer> completion(const Arguments& arguments);

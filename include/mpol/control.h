@@ -137,6 +137,52 @@ struct mpol_ctl_request {
     uint64_t reserved[8]; /* 192 */
 };
 
+/* A migration: the target moves its own pages to where their policies want them. One at a time. A
+ * writer takes the row under the writers' lock, fills it in, stores word = next generation | ASKED
+ * and rings the doorbell; the target's helper thread answers with RUNNING, moves one batch after the
+ * other and stores what it did after each, and ends with DONE, CANCELLED or REFUSED. EXPIRED is a
+ * pause: the writer has not changed beat for lease_ms; when it does, and rings, RUNNING comes back. */
+#define MPOL_CTL_MIGRATION_STATE UINT64_C(0xff)
+#define MPOL_CTL_MIGRATION_IDLE UINT64_C(0)
+#define MPOL_CTL_MIGRATION_ASKED UINT64_C(1)
+#define MPOL_CTL_MIGRATION_RUNNING UINT64_C(2)
+#define MPOL_CTL_MIGRATION_EXPIRED UINT64_C(3)
+#define MPOL_CTL_MIGRATION_DONE UINT64_C(4)      /* every page was looked at */
+#define MPOL_CTL_MIGRATION_CANCELLED UINT64_C(5)
+#define MPOL_CTL_MIGRATION_REFUSED UINT64_C(6)   /* move_pages is: error says why */
+
+/* Why a page stayed where it does not belong, mpol_ctl_migration.failed[]. */
+enum mpol_ctl_migration_failure {
+    MPOL_CTL_MIGRATION_BUSY = 0,      /* EBUSY: pinned, or under I/O; tried twice */
+    MPOL_CTL_MIGRATION_NO_MEMORY = 1, /* ENOMEM: no room on any node it may go to */
+    MPOL_CTL_MIGRATION_SHARED = 2,    /* EACCES: mapped by other processes too, as after fork */
+    MPOL_CTL_MIGRATION_OTHER = 3,     /* error has the last errno */
+    MPOL_CTL_MIGRATION_FAILURES = 8,
+};
+
+struct mpol_ctl_migration {
+    uint64_t word;   /*   0 writers, then target: generation << 8 | state */
+    uint64_t cancel; /*   8 writers: the generation that shall stop */
+    uint64_t beat;   /*  16 writers: changed while somebody waits for it */
+    uint64_t bytes_per_second; /* 24 writers: 0 as fast as it goes */
+    uint32_t who;      /* 32 writers: 0 all heap memory, 1 + slot that of the thread's scope */
+    uint32_t lease_ms; /* 36 writers: 0 goes on with nobody waiting */
+    /* Target, after each batch; bytes of heap memory since it was RUNNING. */
+    uint64_t elapsed_ns;    /*  40 */
+    uint64_t total_bytes;   /*  48 governed by a policy that names nodes; grows with the heap */
+    uint64_t seen_bytes;    /*  56 of them looked at; from 0 again when a policy is rewritten */
+    uint64_t moved_bytes;   /*  64 */
+    uint64_t placed_bytes;  /*  72 found where they belong */
+    uint64_t unbound_bytes; /*  80 that no policy names nodes for; not looked at */
+    uint64_t failed[MPOL_CTL_MIGRATION_FAILURES]; /* 88 bytes, by enum mpol_ctl_migration_failure */
+    uint64_t batches;          /* 152 calls of move_pages that moved */
+    uint64_t longest_batch_ns; /* 160 */
+    uint32_t batch_pages;      /* 168 pages in a batch, now */
+    int32_t error;             /* 172 errno of REFUSED, or the last of OTHER */
+    uint64_t rewrites;         /* 176 met on the way */
+    uint64_t reserved[9];      /* 184 */
+};
+
 struct mpol_ctl_header {
     uint64_t magic;         /*   0 target; before anyone can open it */
     uint32_t abi;           /*   8 */
@@ -177,7 +223,8 @@ struct mpol_ctl_header {
     uint64_t counters[MPOL_CTL_COUNTERS];       /* 1392 target */
     uint64_t reserved3[2];                      /* 1648 */
     struct mpol_ctl_request requests[MPOL_CTL_REQUESTS]; /* 1664 */
-    uint8_t reserved4[4032 - 3712];             /* 3712 */
+    struct mpol_ctl_migration migration;        /* 3712 */
+    uint8_t reserved4[4032 - 3968];             /* 3968 */
     uint64_t watch_until_ns; /* 4032 writers: CLOCK_REALTIME until when they want to be woken for
                                      events; 0: nobody has ever watched, and none is recorded */
     uint64_t event_head;     /* 4040 target: events begun, the next one's sequence number */
@@ -305,9 +352,12 @@ MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, allowed) == 944);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, inherited) == 1200);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, counters) == 1392);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, requests) == 1664);
-MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, reserved4) == 3712);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, migration) == 3712);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, reserved4) == 3968);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, watch_until_ns) == 4032);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, event_bell) == 4048);
+MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_migration) == 256);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_migration, failed) == 88);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_request) == 256);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_request, nodes) == 64);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_slot) == 256);

@@ -182,6 +182,62 @@ MPOL_API int mpol_read_kind(const mpol_target *target, unsigned kind, uint64_t *
 MPOL_API int mpol_write_kind(mpol_target *target, unsigned kind, uint64_t threshold,
                              const struct mpol_policy *policy, int timeout_ms);
 
+/* --- Migration: the process moves the pages of its heap to where its policies want them, batch by
+ * batch, while it runs. It needs no privilege for that. One migration at a time; what it has moved
+ * stays moved, whenever it ends, and the next one skips what is in place. */
+
+enum mpol_migration_phase {
+    MPOL_MIGRATION_IDLE = 0, /* there was none */
+    MPOL_MIGRATION_ASKED = 1,
+    MPOL_MIGRATION_RUNNING = 2,
+    MPOL_MIGRATION_PAUSED = 3, /* its lease has run out */
+    MPOL_MIGRATION_DONE = 4,   /* this and the next two: it has ended */
+    MPOL_MIGRATION_CANCELLED = 5,
+    MPOL_MIGRATION_REFUSED = 6, /* the target may not call move_pages(2): error says why */
+};
+
+struct mpol_migration {
+    uint64_t generation; /* of the latest one that was asked for */
+    uint32_t phase;      /* enum mpol_migration_phase */
+    int32_t error;       /* errno of REFUSED, or the last of other_bytes */
+    uint64_t total_bytes;     /* of heap memory that a policy names nodes for */
+    uint64_t remaining_bytes; /* of those, not looked at yet */
+    uint64_t moved_bytes;
+    uint64_t in_place_bytes;  /* found where they belong */
+    uint64_t unbound_bytes;   /* of heap memory that no policy names nodes for */
+    uint64_t busy_bytes;      /* these stayed: EBUSY, pinned or under I/O, tried twice */
+    uint64_t no_memory_bytes; /* ENOMEM, no room where they belong */
+    uint64_t shared_bytes;    /* EACCES, other processes map them too, as after fork */
+    uint64_t other_bytes;
+    uint64_t elapsed_ns;
+    uint64_t batches;
+    uint64_t longest_batch_ns; /* no fault of the target has waited longer for a page that moved */
+    uint64_t reserved[8];
+};
+
+/* Asks for all heap memory (tid 0), or for what a thread has allocated under a policy of its own;
+ * bytes_per_second 0: as fast as it goes. With lease_ms it pauses when nobody renews it for that
+ * long, at most a minute, so that it doesn't outlive whoever asked; 0: it goes on to the end. Returns
+ * at once: the target's helper thread does it. target was opened with MPOL_WRITE, here and below.
+ * ESRCH, ENODEV as mpol_read; EBUSY: one is under way, or another writer held the segment for longer
+ * than mpol_timeout_ms(); EBADF: target was opened with MPOL_READ. */
+MPOL_API int mpol_start_migration(mpol_target *target, pid_t tid, uint64_t bytes_per_second,
+                                  uint32_t lease_ms, uint64_t *ret_generation);
+
+/* How far the latest one has come. No system call. Any access. */
+MPOL_API int mpol_read_migration(const mpol_target *target, struct mpol_migration *ret_migration);
+
+/* Renews the lease, and wakes a paused one. EBADF as above. */
+MPOL_API int mpol_renew_migration(mpol_target *target);
+
+/* Renews the lease until the migration has ended. ETIMEDOUT: not within timeout_ms; ESTALE: another
+ * one has taken its place; ESRCH: the process has exited; EBADF as above. */
+MPOL_API int mpol_wait_migration(mpol_target *target, uint64_t generation, int timeout_ms);
+
+/* It ends after the batch under way; mpol_wait_migration tells when. One that has not begun is taken
+ * back. Has no effect on another generation. EBADF as above. */
+MPOL_API int mpol_cancel_migration(mpol_target *target, uint64_t generation);
+
 /* --- Text. */
 
 /* Parses a policy as mpol(1) takes it: the kernel's format, and the spellings of numactl, systemd

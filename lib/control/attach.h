@@ -130,6 +130,39 @@ struct Answer {
     NodeMask nodes{};
 };
 
+// A migration (struct mpol_ctl_migration).
+struct MigrationRequest {
+    std::optional<ThreadSlot> thread{};  // empty: all heap memory of the process
+    uint64_t bytes_per_second = 0;       // 0: as fast as it goes
+    uint32_t lease_ms = 0;  // it pauses when renew_migration is not called for so long; 0: never
+};
+enum class MigrationPhase : uint8_t {
+    kIdle, kAsked, kRunning, kPaused, kDone, kCancelled, kRefused,
+};
+[[nodiscard]] constexpr bool has_ended(MigrationPhase phase) {
+    return phase >= MigrationPhase::kDone;
+}
+// In bytes of heap memory. Nothing here is believed beyond its shape: see remaining().
+struct MigrationState {
+    uint64_t generation = 0;  // of the latest migration asked for; 0: there was none
+    MigrationPhase phase = MigrationPhase::kIdle;
+    uint64_t elapsed_ns = 0;
+    uint64_t total = 0;
+    uint64_t seen = 0;
+    uint64_t moved = 0;
+    uint64_t placed = 0;
+    uint64_t unbound = 0;
+    uint64_t failed[MPOL_CTL_MIGRATION_OTHER + 1]{};  // by enum mpol_ctl_migration_failure
+    uint64_t batches = 0;
+    uint64_t longest_batch_ns = 0;
+    uint32_t batch_pages = 0;
+    int error = 0;
+    uint64_t rewrites = 0;
+
+    [[nodiscard]] uint64_t remaining() const { return total > seen ? total - seen : 0; }
+    [[nodiscard]] uint64_t failed_in_all() const;
+};
+
 class Target {
   public:
     // Failure: ESRCH no such process, EPERM not permitted, ENODEV not under the preload, EPROTO the
@@ -196,6 +229,19 @@ class Target {
     // Waits for the answer. Failure: EBUSY (all rows taken, or the lock), ETIMEDOUT: the target has
     // not taken it up, and won't any more.
     [[nodiscard]] Result<Answer> ask(const Request& request, int timeout_ms);
+
+    // --- Migration. The target's helper thread does it.
+
+    // Returns its generation. Failure: EBUSY one is under way, or the lock.
+    [[nodiscard]] Result<uint64_t> start_migration(const MigrationRequest& request, int timeout_ms);
+    [[nodiscard]] MigrationState migration() const;  // no system call
+    // "Somebody still waits for it." Wakes it when it has paused.
+    void renew_migration();
+    // It stops after the batch under way. One that was never taken up is taken back.
+    void cancel_migration(uint64_t generation);
+    // Waits until it is not in that phase any more, or another one has taken its place. False: time.
+    [[nodiscard]] bool wait_migration(uint64_t generation, MigrationPhase phase,
+                                      int timeout_ms) const;
 
     // --- Waiting: sleeps on the target's acknowledgement. True when in force.
 

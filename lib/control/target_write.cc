@@ -226,6 +226,30 @@ bool Target::wait(int timeout_ms, Done done) const {
     }
 }
 
+Result<uint64_t> Target::start_migration(const MigrationRequest& request, int timeout_ms) {
+    return locked(timeout_ms, [&]() -> Result<uint64_t> {
+        mpol_ctl_migration& row = segment_->header.migration;
+        const uint64_t word = SharedMemory::load(row.word);
+        if ((word & MPOL_CTL_MIGRATION_STATE) == MPOL_CTL_MIGRATION_RUNNING) {
+            return tl::unexpected(fail(EBUSY, fmt::format("process {} is migrating already", pid_),
+                                       fmt::format("mpol migrate {} --cancel stops it", pid_)));
+        }
+        const uint64_t next = next_generation(word) & ~MPOL_CTL_MIGRATION_STATE;
+        store(row.bytes_per_second, request.bytes_per_second);
+        store(row.lease_ms, request.lease_ms);
+        store(row.who, request.thread ? 1 + request.thread->slot : 0);
+        SharedMemory::store(row.word, next | MPOL_CTL_MIGRATION_ASKED);
+        return generation(next);
+    });
+}
+
+bool Target::wait_migration(uint64_t wanted, MigrationPhase phase, int timeout_ms) const {
+    return wait(timeout_ms, [&] {
+        const MigrationState state = migration();
+        return state.generation != wanted || state.phase != phase;
+    });
+}
+
 bool Target::wait_process(uint64_t wanted, int timeout_ms) const {
     return wait(timeout_ms, [&] { return load(segment_->header.process_applied) >= wanted; });
 }

@@ -293,6 +293,11 @@ void inherit_process(bool bound) {
     control::latch_flip(control::allowed_latch(local), 0, known_allowed.words);
 }
 
+ScopeId scope_of_slot(unsigned slot) {
+    const sys::Locked locked(apply_mutex);
+    return slot_scopes[slot].scope;
+}
+
 void leave_scope(int slot) {
     const sys::Locked locked(apply_mutex);
     give_scope(slot_scopes[slot].scope);

@@ -42,6 +42,9 @@ void inherit_process(bool bound);
 // The slot's thread already allocates from scope (a forked child's only thread).
 void adopt_scope(int slot, ScopeId scope);
 
+// Where the slot's thread has its memory. Waits for apply_mutex.
+[[nodiscard]] ScopeId scope_of_slot(unsigned slot);
+
 // The thread of the slot is exiting: its scope waits for another thread.
 void leave_scope(int slot);
 

@@ -214,6 +214,10 @@ bool is_bound(ScopeId id) {
     return (SharedMemory::load(scopes[id].binding_word) & control::kHasPolicy) != 0;
 }
 
+uint64_t binding_generation(ScopeId id) {
+    return control::generation(SharedMemory::load(scopes[id].binding_word));
+}
+
 int bind_scope(ScopeId id, const Binding& binding) {
     const control::PolicyWords policy = control::encode(binding.policy, {});
     uint64_t words[kBindingWords];

@@ -69,6 +69,8 @@ extern std::atomic<bool> several_scopes;
 
 [[nodiscard]] Binding read_binding(ScopeId id);
 [[nodiscard]] bool is_bound(ScopeId id);
+// Changes with every bind_scope, and only grows.
+[[nodiscard]] uint64_t binding_generation(ScopeId id);
 
 // Binds every region of the scope, and those to come. apply_mutex held. Returns 0, or the first
 // error (-errno) after trying all regions.

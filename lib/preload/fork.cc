@@ -20,6 +20,7 @@
 #include "heap/kind_ranges.h"
 #include "heap/kinds.h"
 #include "heap/locks.h"
+#include "heap/migrate.h"
 #include "heap/purge.h"
 #include "heap/requests.h"
 #include "heap/task.h"
@@ -135,6 +136,7 @@ void leave_parent() {
     control::forget_events();
     heap::renew_requests();
     heap::renew_purges();
+    heap::forget_migration();
     heap::orphan_scopes(heap::this_task.owned_scope);
     heap::rebirth_task();
     forget_helper();

@@ -4,12 +4,14 @@
 // segment's epoch (without a timeout while nobody holds anything), and is forgotten by a forked child.
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
 
 #include "control/segment.h"
 #include "heap/apply.h"
+#include "heap/migrate.h"
 #include "heap/purge.h"
 #include "heap/task.h"
 #include "preload/foreign_batch.h"
@@ -59,19 +61,31 @@ int64_t nap_ns() {
     return then_due_ns;
 }
 
+// Of two waits, -1 being one without limit.
+int64_t shorter(int64_t one, int64_t other) {
+    if (one < 0 || other < 0) return std::max(one, other);
+    return std::min(one, other);
+}
+
 void* help(void*) {
     heap::this_task.in_slow_path = true;  // Its own allocator calls concern nobody.
     ::prctl(PR_SET_NAME, "mpol-helper");
     set_status(true);
+    int64_t pause_ns = -1;
+    uint32_t nudged = 0;
     while (state.load(std::memory_order_acquire) == State::kRunning) {
         const uint32_t seen = load(local.header.epoch);
         heap::apply_pending();
         if (purge_asked.exchange(false, std::memory_order_acquire)) {
             heap::purge_all_arenas();
         }
-        nudge_threads();
+        if (pause_ns < 0 || seen != nudged) nudge_threads();
+        nudged = seen;
         if (heap::any_binding()) start_cpuset_watch();
-        sys::futex_wait(&local.header.epoch, seen, nap_ns());
+        // What is published comes first: between two batches it is applied.
+        pause_ns = heap::migrate_some();
+        const int64_t due_ns = pause_ns == 0 ? sweep_foreign() : shorter(nap_ns(), pause_ns);
+        if (pause_ns != 0) sys::futex_wait(&local.header.epoch, seen, due_ns);
         rest.store(0, std::memory_order_relaxed);
     }
     set_status(false);

@@ -31,6 +31,7 @@ int make_each_call(void*) {
     ::syscall(SYS_set_mempolicy, MPOL_DEFAULT, nullptr, 0UL);
     ::syscall(SYS_mbind, 0UL, 0UL, static_cast<unsigned long>(MPOL_DEFAULT), nullptr, 0UL, 0U);
     ::syscall(kSetMempolicyHomeNode, 0UL, 0UL, 0UL, 0UL);
+    ::syscall(SYS_move_pages, 0, 0UL, nullptr, nullptr, nullptr, 0);
     ::syscall(SYS_exit, 0);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/memfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -108,6 +109,10 @@ int get_mempolicy_at(void* address, unsigned flags, int& ret_mode_word, NodeMask
     ret_mode_word = mode_word;
     ret_nodes = nodes;
     return 0;
+}
+
+int move_pages(size_t count, void* const* pages, const int* nodes, int* ret_status) {
+    return policy_call(SYS_move_pages, 0, count, pages, nodes, ret_status, 2 /* MPOL_MF_MOVE */);
 }
 
 int check_mode_and_mask(int mode_word, const unsigned long* nodemask, unsigned long maxnode) {
@@ -244,6 +249,40 @@ ssize_t read_file(const char* path, void* buffer, size_t size) {
     return got;
 }
 
+int open_to_read(const char* path) {
+    return static_cast<int>(call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC));
+}
+
+int leave_descriptors() {
+    return static_cast<int>(call(SYS_close_range, 0U, ~0U, 2U /* CLOSE_RANGE_UNSHARE */));
+}
+
+namespace {
+// linux/fs.h of 6.7: struct pm_scan_arg and struct page_region.
+struct PagemapScan {
+    uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+    uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+struct PageRegion {
+    uint64_t start, end, categories;
+};
+constexpr uint64_t kPageIsHuge = 1 << 6;
+}  // namespace
+
+int is_huge_page(int pagemap, uintptr_t start, size_t size) {
+    PageRegion found{};
+    PagemapScan scan{};
+    scan.size = sizeof(scan);
+    scan.start = start;
+    scan.end = start + size;
+    scan.vec = reinterpret_cast<uint64_t>(&found);
+    scan.vec_len = 1;
+    scan.category_mask = scan.return_mask = kPageIsHuge;
+    const long regions = call(SYS_ioctl, pagemap, _IOWR('f', 16, PagemapScan), &scan);
+    if (regions < 0) return static_cast<int>(regions);
+    return regions == 1 && found.start == start && found.end == start + size ? 1 : 0;
+}
+
 uint64_t descriptors_max() {
     rlimit limit{};
     if (call(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, &limit) != 0) return 1024;
@@ -317,6 +356,9 @@ uint64_t clock_ns(clockid_t clock) {
 
 uint64_t monotonic_ns() {
     return clock_ns(CLOCK_MONOTONIC);
+}
+uint64_t thread_cpu_ns() {
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 uint64_t realtime_ns() {
     return clock_ns(CLOCK_REALTIME);

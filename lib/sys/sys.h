@@ -49,6 +49,10 @@ int set_mempolicy_home_node(void* start, size_t size, unsigned long node, unsign
 // flags of get_mempolicy(2); the address counts with MPOL_F_ADDR.
 int get_mempolicy_at(void* address, unsigned flags, int& ret_mode_word, NodeMask& ret_nodes);
 
+// move_pages(2) on the caller itself: 0, -errno, or how many pages were not migrated; status of those
+// that were not tried is not written. nodes nullptr: only asks where they lie.
+int move_pages(size_t count, void* const* pages, const int* nodes, int* ret_status);
+
 // sanitize_mpol_flags and get_nodes of the kernel, without a change to anything: mbind of no bytes.
 int check_mode_and_mask(int mode_word, const unsigned long* nodemask, unsigned long maxnode);
 
@@ -96,6 +100,13 @@ int open_to_read(const char* path);
 ssize_t read_some(int fd, void* buffer, size_t size);
 // Bytes read, from the file's start, at most size.
 ssize_t read_file(const char* path, void* buffer, size_t size);
+int open_to_read(const char* path);
+// The calling thread has a table of descriptors of its own from now on, an empty one: nothing that
+// the program closes is closed for it, and its descriptors are nobody's surprise. Linux 5.9.
+int leave_descriptors();
+// Whether a huge page is mapped over the whole range (PAGEMAP_SCAN, Linux 6.7), asked of an open
+// /proc/self/pagemap: 1, 0, or -errno.
+int is_huge_page(int pagemap, uintptr_t start, size_t size);
 // Soft limit of open files.
 uint64_t descriptors_max();
 // While it lives, the soft limit of open files is at least as given, where the hard limit allows.
@@ -131,6 +142,7 @@ void yield();
 // --- clocks, ns
 
 uint64_t monotonic_ns();
+uint64_t thread_cpu_ns();  // processor time of the calling thread
 uint64_t realtime_ns();
 
 }  // namespace mpol::sys

@@ -13,6 +13,7 @@
 #include "policy/weights.h"
 #include "task/guarded.h"
 #include "task/machine.h"
+#include "task/target_handle.h"
 
 using mpol::NodeMask;
 using mpol::Policy;
@@ -22,10 +23,6 @@ namespace control = mpol::control;
 static_assert(mpol::kWeightedNodesMax == MPOL_WEIGHTED_NODES);
 static_assert(static_cast<int>(mpol::WeightSource::kSystem) == MPOL_WEIGHTS_SYSTEM);
 static_assert(static_cast<int>(mpol::WeightSource::kAuto) == MPOL_WEIGHTS_AUTO);
-
-struct mpol_target {
-    control::Target target;
-};
 
 namespace {
 
@@ -147,7 +144,7 @@ int mpol_open(pid_t pid, unsigned access, mpol_target** ret_target) {
         auto target = control::Target::attach(
             pid, access == MPOL_WRITE ? control::Access::kWrite : control::Access::kRead);
         if (!target) return -target.error().err;
-        *ret_target = new mpol_target{std::move(*target)};
+        *ret_target = new mpol_target{std::move(*target), access == MPOL_WRITE};
         return 0;
     });
 }

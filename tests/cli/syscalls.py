@@ -51,6 +51,19 @@ def set_mempolicy(mode, nodes):
     return "set"
 
 
+def nodes_of(buffer):
+    """How many pages of a bytearray lie on which node: {node: pages}. Its ends are left out."""
+    start = ctypes.addressof((ctypes.c_char * len(buffer)).from_buffer(buffer))
+    first = -(-start // 4096)
+    pages = range(first, (start + len(buffer)) // 4096)
+    addresses = (ctypes.c_void_p * len(pages))(*(page * 4096 for page in pages))
+    status = (ctypes.c_int * len(pages))()
+    if libc.syscall(NUMBERS["move_pages"], 0, len(pages), addresses, None, status, 0) != 0:
+        raise OSError(ctypes.get_errno(), "move_pages")
+    found = list(status)
+    return {node: found.count(node) for node in set(found)}
+
+
 def refuse(name, err, mode=None):
     """From now on the call fails with err; with a mode only set_mempolicy calls of that mode."""
     code = [(0x20, 0, 0, 0)]                                       # A = nr

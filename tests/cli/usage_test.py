@@ -3,7 +3,7 @@ import subprocess
 
 from harness import ENVIRONMENT, FAILED, MPOL, OK, USAGE, CliTest, Victim, lines, main, mpol
 
-VERBS = ("run", "ls", "get", "set", "unset", "watch", "policy", "completion")
+VERBS = ("run", "ls", "get", "set", "unset", "maps", "watch", "migrate", "policy", "completion")
 
 
 class UsageTest(CliTest):

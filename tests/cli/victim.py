@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program to be controlled: does what its standard input says, one line at a time, and answers
 each line with one line. In between it is blocked in read(2)."""
+import json
 import os
 import queue
+import signal
 import sys
 import threading
+import zlib
 
 import syscalls
 
@@ -52,7 +55,32 @@ def rename(name):
     return "renamed"
 
 
+held = bytearray()
+
+
+def fill(size):
+    """Memory whose pages all differ, kept until the end."""
+    global held
+    held = bytearray(size)
+    for at in range(0, size, 4096):
+        held[at:at + 8] = at.to_bytes(8, "little")
+    return zlib.crc32(held)
+
+
+def fork():
+    """A child that shares every page and does nothing, until it is killed."""
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+        os._exit(0)
+    return child
+
+
 VERBS = {
+    "fork": fork,
+    "fill": lambda size: fill(int(size)),
+    "nodes": lambda: json.dumps(syscalls.nodes_of(held)),
+    "sum": lambda: zlib.crc32(held),
     "ping": lambda: "pong",
     "thread": start_thread,
     "allocate": lambda tid: run_in(int(tid), lambda: len(bytearray(1 << 16))),
