@@ -25,10 +25,14 @@ struct Arguments {
     bool allow_absent = false;
     bool exact = false;
     bool no_residency = false;
+    bool all = false;
+    bool dry_run = false;
     int timeout_ms = kTimeoutMsDefault;
 
     std::string target;                // PID or PID/TID
     std::string policy;                // its words, joined by blanks
+    std::string rules;                 // a file or folder; empty: the default
+    std::vector<std::string> paths;    // of rule files
     std::string shell;                 // what to write a completion for
     std::vector<std::string> command;  // what stands after "--"
 };

@@ -20,5 +20,9 @@ void add(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
 [[nodiscard]] std::string render(const GetView& view);
 [[nodiscard]] std::string render(const UncontrolledView& view);
 [[nodiscard]] std::string render(const MapsView& view);
+[[nodiscard]] std::string render(const RulesCheck& check);
+[[nodiscard]] std::string render(const RulesList& list);
+[[nodiscard]] std::string render(const Explanation& it);
+[[nodiscard]] std::string render(const Plan& plan);
 
 }  // namespace mpol::cli

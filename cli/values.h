@@ -14,6 +14,7 @@
 
 #include "cli/error.h"
 #include "cli/maps_view.h"
+#include "cli/rules_values.h"
 #include "control/attach.h"
 #include "policy/policy.h"
 
@@ -134,7 +135,8 @@ struct Text {
     std::string text;
 };
 
-using Value = std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, Text>;
+using Value = std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, RulesCheck,
+                           RulesList, Explanation, Plan, Text>;
 
 struct Answer {
     Status status = Status::kOk;

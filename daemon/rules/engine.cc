@@ -87,7 +87,11 @@ Truth holds(const Predicate& predicate, const Facts& facts, std::vector<Reason>&
         return combine(any->of, Truth::kTrue, facts, ret_reasons);
     }
     if (const auto* negated = std::get_if<Not>(&predicate.is)) {
-        return inverted(holds(negated->of.front(), facts, ret_reasons));
+        std::vector<Reason> reasons;
+        const Truth truth = holds(negated->of.front(), facts, reasons);
+        for (Reason& reason : reasons) reason.test = "not " + reason.test;
+        add(ret_reasons, std::move(reasons));
+        return inverted(truth);
     }
     Reason reason{predicate.at, predicate.text, {}};
     const Truth truth = test_holds(predicate, facts, reason.found);
