@@ -40,7 +40,7 @@ TEST(Explanation, OfAnAnyIsThePartThatHeldOrAllThatDidNot) {
 
 TEST(Explanation, OfANotIsWhatItNegates) {
     EXPECT_EQ(reasons("{ not = { user = 'root' } }", redis()),
-              "user = \"root\": user is root (0)\n");
+              "not user = \"root\": user is root (0)\n");
 }
 
 TEST(Explanation, PointsAtTheTestInTheFile) {
