@@ -28,6 +28,8 @@ struct Arguments {
     bool migrate = false;
     bool background = false;
     bool cancel = false;
+    bool all = false;
+    bool dry_run = false;
     int timeout_ms = kTimeoutMsDefault;
     int watch_ms = -1;  // mpol watch; -1: without end
     int count = 0;      // of events; 0: without end
@@ -36,6 +38,8 @@ struct Arguments {
     std::string policy;                // its words, joined by blanks
     std::string kind;                  // of memory
     std::string rate;                  // "100M": bytes per second; empty: no limit
+    std::string rules;                 // a file or folder; empty: the default
+    std::vector<std::string> paths;    // of rule files
     std::string shell;                 // what to write a completion for
     std::vector<std::string> command;  // what stands after "--"
 };

@@ -109,6 +109,10 @@ std::optional<Error> bind_operands(const Verb& verb, const Words& operands, Argu
             case Operand::kKind:
                 arguments.kind = *next++;
                 break;
+            case Operand::kPaths:
+                arguments.paths.assign(next, operands.end());
+                next = operands.end();
+                break;
             case Operand::kPolicy:
                 arguments.policy = joined(next, operands.end());
                 next = operands.end();
@@ -130,6 +134,31 @@ std::optional<Error> refuse_empty_policy(const Verb& verb, const Words& operands
     return usage(&verb, "POLICY is empty");
 }
 
+// The verb whose first word stands at name; takes its one or two words out of head.
+std::optional<Error> find_named(Words& head, Words::iterator name, const Verb*& ret_verb) {
+    ret_verb = find_verb(*name);
+    if (ret_verb != nullptr) {
+        head.erase(name);
+        return std::nullopt;
+    }
+    const std::string seconds = second_words(*name);
+    if (seconds.empty()) return usage(nullptr, fmt::format("no verb {}", in_quotes(*name)));
+    const auto second = std::next(name);
+    if (second != head.end()) ret_verb = find_verb(*name + " " + *second);
+    if (ret_verb == nullptr && std::find(head.begin(), head.end(), "--help") != head.end()) {
+        head.erase(name);  // help of mpol as a whole
+        return std::nullopt;
+    }
+    if (ret_verb == nullptr) {
+        return usage(nullptr, second == head.end()
+                                  ? fmt::format("{} wants one of {}", *name, seconds)
+                                  : fmt::format("{} wants one of {}, not {}", *name, seconds,
+                                                in_quotes(*second)));
+    }
+    head.erase(name, std::next(second));
+    return std::nullopt;
+}
+
 std::optional<Error> parse(const Words& words, Invocation& call) {
     const auto dashes = std::find(words.begin(), words.end(), "--");
     Words head(words.begin(), dashes);
@@ -139,10 +168,7 @@ std::optional<Error> parse(const Words& words, Invocation& call) {
     const auto name = std::find_if(head.begin(), head.end(),
                                    [](const std::string& word) { return !word.starts_with('-'); });
     if (name != head.end()) {
-        call.verb = find_verb(*name);
-        if (call.verb == nullptr)
-            return usage(nullptr, fmt::format("no verb {}", in_quotes(*name)));
-        head.erase(name);
+        if (auto error = find_named(head, name, call.verb)) return error;
     }
     Words rest;
     if (auto error = read_options(call.verb, head, call.arguments, rest)) return error;

@@ -4,6 +4,8 @@
 
 #include <iterator>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/verbs.h"
 #include "cli/words.h"
@@ -45,10 +47,28 @@ std::string operand_words(const OperandInfo& operand) {
             }
             return out;
         }
+        case Operand::kPaths:
+            return {};
         case Operand::kCommand:
             return " --";
     }
     return {};
+}
+
+// By a verb's first word, in the table's order; verbs that share it share their words, too.
+std::vector<std::pair<std::string, std::string>> words_of_verbs() {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const Verb& verb : verbs()) {
+        const size_t blank = verb.name.find(' ');
+        const std::string first(verb.name.substr(0, blank));
+        if (out.empty() || out.back().first != first) out.emplace_back(first, "");
+        std::string& words = out.back().second;
+        if (blank != std::string_view::npos) words += verb.name.substr(blank);
+        words += option_words(verb.options);
+        if (words.find(" --help") == std::string::npos) words += option_words(common_options());
+        for (const OperandInfo& operand : verb.operands) words += operand_words(operand);
+    }
+    return out;
 }
 
 }  // namespace
@@ -56,11 +76,9 @@ std::string operand_words(const OperandInfo& operand) {
 std::string bash_completion() {
     std::string names;
     std::string cases;
-    for (const Verb& verb : verbs()) {
-        fmt::format_to(std::back_inserter(names), "{}{}", names.empty() ? "" : " ", verb.name);
-        std::string words = option_words(verb.options) + option_words(common_options());
-        for (const OperandInfo& operand : verb.operands) words += operand_words(operand);
-        fmt::format_to(std::back_inserter(cases), "        {}) words=\"{}\" ;;\n", verb.name,
+    for (const auto& [name, words] : words_of_verbs()) {
+        fmt::format_to(std::back_inserter(names), "{}{}", names.empty() ? "" : " ", name);
+        fmt::format_to(std::back_inserter(cases), "        {}) words=\"{}\" ;;\n", name,
                        words.substr(1));
     }
     return fmt::format(

@@ -44,7 +44,8 @@ tl::unexpected<Error> unparsed(std::string_view text, const ParseError& error) {
                                 EINVAL,
                                 fmt::format("{}; accepted: {}", error.problem, error.accepted),
                                 {},
-                                BadText{std::string(text), error}});
+                                BadText{std::string(text), error},
+                                {}});
 }
 
 std::string errno_name(int err) {

@@ -5,8 +5,10 @@
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "control/attach.h"
+#include "daemon/rules/source.h"
 #include "policy/parse.h"
 
 namespace mpol::cli {
@@ -38,6 +40,7 @@ struct Error {
     std::string message;  // one sentence, printable
     std::string hint;     // what to do about it; may be empty
     std::optional<BadText> bad_text{};
+    std::vector<rules::Diagnostic> bad_rules{};
 };
 
 template <class T>

@@ -67,8 +67,6 @@ Json errno_json(int err) {
     return err == 0 ? Json(nullptr) : Json(errno_name(err));
 }
 
-namespace {
-
 Json origin_json(const control::Origin& origin) {
     Json out = {{"kind", origin_name(origin.kind)}, {"time", utc_time(origin.time_ns)}};
     if (origin.kind == MPOL_CTL_ORIGIN_OUTSIDE) {
@@ -78,6 +76,8 @@ Json origin_json(const control::Origin& origin) {
     }
     return out;
 }
+
+namespace {
 
 // What is common to a process's and a thread's published policy.
 Json asked_json(const control::Published& asked, uint64_t applied, int err) {
@@ -259,7 +259,8 @@ Json render(const Meaning& meaning) {
             {"mode_word", meaning.policy.mode_word()}};
 }
 
-Json render(const MapsView& view) {
+template <class View>
+Json render(const View& view) {
     return render_json(view);
 }
 
@@ -306,6 +307,7 @@ std::string json(const Error& error) {
         out["problem"] = error.bad_text->error.problem;
         out["accepted"] = error.bad_text->error.accepted;
     }
+    if (!error.bad_rules.empty()) out["diagnostics"] = render_json(error.bad_rules);
     return dump({{"error", out}});
 }
 

@@ -13,8 +13,14 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json nodes_json(const NodeMask& nodes);
 [[nodiscard]] Json policy_json(const Policy& policy);
 [[nodiscard]] Json optional_policy(const std::optional<Policy>& policy);
+[[nodiscard]] Json origin_json(const control::Origin& origin);
 [[nodiscard]] Json errno_json(int err);
 
 [[nodiscard]] Json render_json(const MapsView& view);
+[[nodiscard]] Json render_json(const RulesCheck& check);
+[[nodiscard]] Json render_json(const RulesList& list);
+[[nodiscard]] Json render_json(const Explanation& explanation);
+[[nodiscard]] Json render_json(const Plan& plan);
+[[nodiscard]] Json render_json(const std::vector<rules::Diagnostic>& diagnostics);
 
 }  // namespace mpol::cli

@@ -208,6 +208,9 @@ std::string plain(const Error& error) {
                           ? fmt::format("mpol: this is no policy\n{}\n",
                                         render_error(error.bad_text->error, error.bad_text->text))
                           : fmt::format("mpol: {}\n", error.message);
+    std::string places;
+    for (const rules::Diagnostic& one : error.bad_rules) places += rules::render(one);
+    out.insert(0, places);
     if (!error.hint.empty()) add(out, "hint: {}\n", error.hint);
     return out;
 }

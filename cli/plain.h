@@ -23,5 +23,9 @@ void add(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
 [[nodiscard]] std::string render(const Migration& migration);
 // One line without its end, to be written over: a bar, and what is left.
 [[nodiscard]] std::string progress_words(const Migration& migration);
+[[nodiscard]] std::string render(const RulesCheck& check);
+[[nodiscard]] std::string render(const RulesList& list);
+[[nodiscard]] std::string render(const Explanation& it);
+[[nodiscard]] std::string render(const Plan& plan);
 
 }  // namespace mpol::cli

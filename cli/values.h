@@ -14,6 +14,7 @@
 
 #include "cli/error.h"
 #include "cli/maps_view.h"
+#include "cli/rules_values.h"
 #include "control/attach.h"
 #include "control/watch.h"
 #include "policy/policy.h"
@@ -174,8 +175,9 @@ struct WatchEnd {
     uint64_t lost = 0;
 };
 
-using Value = std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, Migration,
-                           Text, WatchLine, WatchGap, WatchEnd>;
+using Value =
+    std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, Migration, RulesCheck,
+                 RulesList, Explanation, Plan, Text, WatchLine, WatchGap, WatchEnd>;
 
 struct Answer {
     Status status = Status::kOk;

@@ -54,15 +54,25 @@ constexpr OptionInfo kPolicyOptions[] = {
     {"--verbose", "", "the masks too, as the kernel prints them", &Arguments::verbose},
     kAllowAbsent};
 
+constexpr OptionInfo kRules = {"--rules", "PATH", "a file or folder of rules, not the default one",
+                               &Arguments::rules};
+constexpr OptionInfo kRulesOptions[] = {kRules};
+constexpr OptionInfo kApplyOptions[] = {
+    {"--dry-run", "", "only show what would change", &Arguments::dry_run},
+    {"--all", "", "every process under control", &Arguments::all},
+    kRules};
+
 constexpr OperandInfo kTargetOperand = {Operand::kTarget, "PID[/TID]", true};
 constexpr OperandInfo kPolicyOperand = {Operand::kPolicy, "POLICY", true};
 constexpr OperandInfo kRunOperands[] = {{Operand::kPolicy, "POLICY", false},
                                         {Operand::kCommand, "COMMAND", true}};
-constexpr OperandInfo kProcessOperands[] = {{Operand::kTarget, "PID", true}};
 constexpr OperandInfo kTargetOperands[] = {kTargetOperand};
 constexpr OperandInfo kSetOperands[] = {kTargetOperand, kPolicyOperand};
 constexpr OperandInfo kUnsetOperands[] = {kTargetOperand, {Operand::kKind, "KIND", false}};
 constexpr OperandInfo kPolicyOperands[] = {kPolicyOperand};
+constexpr OperandInfo kProcessOperands[] = {{Operand::kTarget, "PID", true}};
+constexpr OperandInfo kAnyProcessOperands[] = {{Operand::kTarget, "PID", false}};
+constexpr OperandInfo kPathsOperands[] = {{Operand::kPaths, "FILE|DIR", false}};
 constexpr OperandInfo kShellOperands[] = {{Operand::kShell, "bash|man", true}};
 
 constexpr Example kRunExamples[] = {
@@ -113,6 +123,21 @@ constexpr Example kPolicyExamples[] = {
     {"mpol policy 'bind=static:0-3'", "what it means on this machine"},
     {"mpol policy --strict 'prefer (many):0'", "as the kernel's own parser reads it"},
 };
+constexpr Example kRulesCheckExamples[] = {
+    {"mpol rules check", "the rules in force, before the daemon reads them"},
+    {"mpol rules check draft.toml", "one file"},
+};
+constexpr Example kRulesListExamples[] = {{"mpol rules list", "in the order they are tried"}};
+constexpr Example kRulesTestExamples[] = {
+    {"mpol rules test 4242", "which rule, and the policy that it gives on this machine"},
+    {"mpol rules test 4242 --rules draft.toml", "by rules that are not in force"},
+};
+constexpr Example kRulesApplyExamples[] = {
+    {"mpol rules apply --dry-run --all", "every process under control"},
+    {"mpol rules apply --dry-run 4242", "one of them"},
+};
+constexpr Example kExplainExamples[] = {
+    {"mpol explain 4242", "why it has, or would get, its policy"}};
 constexpr Example kCompletionExamples[] = {
     {"eval \"$(mpol completion bash)\"", "completion in this shell"},
 };
@@ -160,6 +185,32 @@ constexpr Verb kVerbs[] = {
      "with a policy of their own by theirs. PID/TID moves that thread's alone. Ctrl-C\n"
      "ends it after the batch under way and says what moved; asking again resumes.",
      kTargetOperands, kMigrateOptions, kMigrateExamples, migrate},
+    {"rules check", "[FILE|DIR...]", "check rule files",
+     "Reads the rules, from FILEs and DIRs if any are given, and says all that is\n"
+     "wrong with them and where. Rules lie in /etc/mpol/rules.d/*.toml, those of a\n"
+     "user's daemon in ~/.config/mpol/rules.d/*.toml.",
+     kPathsOperands, kRulesOptions, kRulesCheckExamples, rules_check},
+    {"rules list",
+     "",
+     "list the rules, in the order in which they are tried",
+     "Lists every rule: the first that matches a process wins.",
+     {},
+     kRulesOptions,
+     kRulesListExamples,
+     rules_list},
+    {"rules test", "PID", "show which rule a process is under",
+     "Shows what is known of the process, the rule that matches it, and the policy\n"
+     "that the rule gives on this machine now. Fails if it can't be had here.",
+     kProcessOperands, kRulesOptions, kRulesTestExamples, rules_test},
+    {"rules apply", "--dry-run PID|--all", "show what the rules would change",
+     "Shows for each process under control which policy it has, and which one the\n"
+     "rules give it. Nothing is changed.",
+     kAnyProcessOperands, kApplyOptions, kRulesApplyExamples, rules_apply},
+    {"explain", "PID", "say why a process has, or would get, its policy",
+     "Shows the policy of the process and who set it, the rule that it is under,\n"
+     "why it matches and where it is written, which nodes the cpuset dropped, and of\n"
+     "every other rule whether it matches and what decided.",
+     kProcessOperands, kRulesOptions, kExplainExamples, explain},
     {"policy", "POLICY", "show what a policy's text means here",
      "Prints POLICY as the kernel prints it, the nodes that were named and the nodes\n"
      "that are meant on this machine; or what is wrong with it.",
@@ -189,6 +240,16 @@ const Verb* find_verb(std::string_view name) {
         if (verb.name == name) return &verb;
     }
     return nullptr;
+}
+
+std::string second_words(std::string_view first) {
+    std::string words;
+    for (const Verb& verb : kVerbs) {
+        const size_t blank = verb.name.find(' ');
+        if (blank == std::string_view::npos || verb.name.substr(0, blank) != first) continue;
+        words += (words.empty() ? "" : ", ") + std::string(verb.name.substr(blank + 1));
+    }
+    return words;
 }
 
 }  // namespace mpol::cli

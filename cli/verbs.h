@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -12,7 +13,7 @@
 
 namespace mpol::cli {
 
-enum class Operand { kTarget, kPolicy, kKind, kShell, kCommand };
+enum class Operand { kTarget, kPolicy, kKind, kShell, kPaths, kCommand };
 
 struct OperandInfo {
     Operand kind;
@@ -33,7 +34,7 @@ struct Example {
 };
 
 struct Verb {
-    std::string_view name;
+    std::string_view name;  // one word, or two
     std::string_view synopsis;
     std::string_view summary;
     std::string_view description;
@@ -48,6 +49,8 @@ struct Verb {
 [[nodiscard]] std::span<const OptionInfo> common_options();
 // nullptr: no such verb.
 [[nodiscard]] const Verb* find_verb(std::string_view name);
+// "check, list" of the verbs of two words whose first is this; empty: there are none.
+[[nodiscard]] std::string second_words(std::string_view first);
 
 // verb nullptr: of mpol as a whole.
 [[nodiscard]] std::string help(const Verb* verb);
@@ -65,6 +68,11 @@ struct Verb {
 [[nodiscard]] Result<Answer> unset(const Arguments& arguments);
 [[nodiscard]] Result<Answer> maps(const Arguments& arguments);
 [[nodiscard]] Result<Answer> migrate(const Arguments& arguments);
+[[nodiscard]] Result<Answer> rules_check(const Arguments& arguments);
+[[nodiscard]] Result<Answer> rules_list(const Arguments& arguments);
+[[nodiscard]] Result<Answer> rules_test(const Arguments& arguments);
+[[nodiscard]] Result<Answer> rules_apply(const Arguments& arguments);
+[[nodiscard]] Result<Answer> explain(const Arguments& arguments);
 [[nodiscard]] Result<Answer> explain_policy(const Arguments& arguments);
 [[nodiscard]] Result<Answer> watch(const Arguments& arguments);
 [[nodiscard]] Result<Answer> completion(const Arguments& arguments);

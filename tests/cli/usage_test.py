@@ -3,7 +3,8 @@ import subprocess
 
 from harness import ENVIRONMENT, FAILED, MPOL, OK, USAGE, CliTest, Victim, lines, main, mpol
 
-VERBS = ("run", "ls", "get", "set", "unset", "maps", "watch", "migrate", "policy", "completion")
+VERBS = ("run", "ls", "get", "set", "unset", "maps", "watch", "migrate", "rules check",
+         "rules list", "rules test", "rules apply", "explain", "policy", "completion")
 
 
 class UsageTest(CliTest):
@@ -12,6 +13,12 @@ class UsageTest(CliTest):
 
     def test_a_verb_that_does_not_exist(self):
         self.expect(mpol("sett"), USAGE, "", lines("mpol: no verb 'sett'", "hint: mpol --help"))
+
+    def test_a_second_word_that_does_not_exist(self):
+        self.expect(mpol("rules"), USAGE, "", lines(
+            "mpol: rules wants one of check, list, test, apply", "hint: mpol --help"))
+        self.expect(mpol("rules", "tset"), USAGE, "", lines(
+            "mpol: rules wants one of check, list, test, apply, not 'tset'", "hint: mpol --help"))
 
     def test_an_option_that_does_not_exist(self):
         self.expect(mpol("get", "1", "--frob"), USAGE, "",
@@ -50,7 +57,7 @@ class UsageTest(CliTest):
 
     def test_help_of_every_verb_has_examples_and_statuses(self):
         for verb in VERBS:
-            result = mpol(verb, "--help")
+            result = mpol(*verb.split(), "--help")
             self.expect_out(result, OK, rf"(?s)^Usage: mpol {verb} .*\nExamples:\n  .*mpol.*"
                                         r"\nExit status:\n  0 ok, 1 failed, 2 usage, ")
 
@@ -60,7 +67,7 @@ class UsageTest(CliTest):
             self.assertRegex(out, rf"\n  {verb} +\w")
 
     def test_help_fits_a_terminal(self):
-        for words in ([], *([verb] for verb in VERBS)):
+        for words in ([], *(verb.split() for verb in VERBS)):
             for line in mpol(*words, "--help").stdout.splitlines():
                 self.assertLessEqual(len(line), 80, line)
 
@@ -87,11 +94,12 @@ class UsageTest(CliTest):
     def test_completion_is_a_bash_script_that_knows_the_verbs(self):
         script = mpol("completion", "bash").stdout + (
             "COMP_WORDS=(mpol se) COMP_CWORD=1; _mpol; echo \"${COMPREPLY[@]}\"\n"
-            "COMP_WORDS=(mpol set --t) COMP_CWORD=2; _mpol; echo \"${COMPREPLY[@]}\"\n")
+            "COMP_WORDS=(mpol set --t) COMP_CWORD=2; _mpol; echo \"${COMPREPLY[@]}\"\n"
+            "COMP_WORDS=(mpol rules c) COMP_CWORD=2; _mpol; echo \"${COMPREPLY[@]}\"\n")
         result = subprocess.run(["bash", "-c", script], env=ENVIRONMENT, text=True, check=False,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
-        self.assertEqual(result.stdout, lines("set", "--timeout"))
+        self.assertEqual(result.stdout, lines("set", "--timeout", "check"))
 
     def test_the_manual_pages_synopsis_names_every_verb(self):
         out = mpol("completion", "man").stdout

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/rules/load.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "daemon/rules/tree.h"
+
+namespace mpol::rules {
+namespace {
+
+using Failure = tl::unexpected<LoadFailure>;
+
+Failure failure(int err, const std::string& path) {
+    return Failure({err, path, std::strerror(err)});
+}
+
+// Non-blocking, so that a pipe in a user's folder does not stop the reader.
+tl::expected<Source, LoadFailure> read_source(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) return failure(errno, path);
+    struct stat facts {};
+    const bool regular = ::fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode);
+    Source source{path, std::string(kFileBytesMax + 1, '\0')};
+    size_t size = 0;
+    ssize_t got = regular ? 1 : 0;
+    while (got > 0 && size < source.text.size()) {
+        got = ::read(fd, source.text.data() + size, source.text.size() - size);
+        if (got > 0) size += static_cast<size_t>(got);
+    }
+    const int err = got < 0 ? errno : 0;
+    ::close(fd);
+    if (!regular) return Failure({EINVAL, path, "is no regular file"});
+    if (err != 0) return failure(err, path);
+    source.text.resize(size);
+    return source;
+}
+
+// Empty: no folder.
+tl::expected<std::vector<std::string>, LoadFailure> files_in(const std::string& path) {
+    DIR* const folder = ::opendir(path.c_str());
+    if (folder == nullptr) return failure(errno, path);
+    std::vector<std::string> files;
+    while (const dirent* entry = ::readdir(folder)) {
+        const std::string name = entry->d_name;
+        if (name.starts_with('.') || !name.ends_with(".toml")) continue;
+        files.push_back(path + (path.ends_with('/') ? "" : "/") + name);
+        if (files.size() > kFilesMax) break;
+    }
+    ::closedir(folder);
+    if (files.size() > kFilesMax) {
+        return Failure({E2BIG, path, "has more than " + std::to_string(kFilesMax) + " rule files"});
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+}  // namespace
+
+std::string default_folder() {
+    if (::geteuid() == 0) return kSystemFolder;
+    const char* const config = ::secure_getenv("XDG_CONFIG_HOME");
+    if (config != nullptr && config[0] == '/') return std::string(config) + "/mpol/rules.d";
+    const char* const home = ::secure_getenv("HOME");
+    return home != nullptr && home[0] == '/' ? std::string(home) + "/.config/mpol/rules.d" : "";
+}
+
+tl::expected<std::vector<Source>, LoadFailure> read_sources(const std::string& path) {
+    std::vector<std::string> files = {path};
+    struct stat facts {};
+    if (::stat(path.c_str(), &facts) != 0) return failure(errno, path);
+    if (S_ISDIR(facts.st_mode)) {
+        auto found = files_in(path);
+        if (!found) return Failure(found.error());
+        files = std::move(*found);
+    }
+    std::vector<Source> sources;
+    for (const std::string& file : files) {
+        auto source = read_source(file);
+        if (!source) return Failure(source.error());
+        sources.push_back(std::move(*source));
+    }
+    return sources;
+}
+
+}  // namespace mpol::rules
