@@ -229,7 +229,7 @@ struct mpol_ctl_header {
                                      events; 0: nobody has ever watched, and none is recorded */
     uint64_t event_head;     /* 4040 target: events begun, the next one's sequence number */
     uint32_t event_bell;     /* 4048 target: futex, bumped after every event */
-    uint32_t reserved5[11];  /* 4052 */
+    uint32_t reserved6[11];  /* 4052 */
 };
 
 /* One thread. Claimed by the thread when it starts, released when it exits. */

@@ -242,15 +242,11 @@ int open_to_read(const char* path) {
 ssize_t read_some(int fd, void* buffer, size_t size) { return call(SYS_read, fd, buffer, size); }
 
 ssize_t read_file(const char* path, void* buffer, size_t size) {
-    const long fd = call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    const int fd = open_to_read(path);
     if (fd < 0) return fd;
-    const long got = call(SYS_read, static_cast<int>(fd), buffer, size);
-    close(static_cast<int>(fd));
+    const ssize_t got = read_some(fd, buffer, size);
+    close(fd);
     return got;
-}
-
-int open_to_read(const char* path) {
-    return static_cast<int>(call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC));
 }
 
 int leave_descriptors() {

@@ -100,7 +100,6 @@ int open_to_read(const char* path);
 ssize_t read_some(int fd, void* buffer, size_t size);
 // Bytes read, from the file's start, at most size.
 ssize_t read_file(const char* path, void* buffer, size_t size);
-int open_to_read(const char* path);
 // The calling thread has a table of descriptors of its own from now on, an empty one: nothing that
 // the program closes is closed for it, and its descriptors are nobody's surprise. Linux 5.9.
 int leave_descriptors();
