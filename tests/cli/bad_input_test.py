@@ -78,10 +78,10 @@ class BadInputTest(CliTest):
 
     def test_a_segment_of_another_abi_version(self):
         with Victim() as victim:
-            victim.overwrite(8, (2).to_bytes(4, "little"))
+            victim.overwrite(8, (7).to_bytes(4, "little"))
             self.expect_of_all(victim.pid, FAILED,
                                f"mpol: the control segment of process {victim.pid} is not usable: "
-                               "its ABI version is 2, and this mpol speaks 1", SAME_VERSION)
+                               "its ABI version is 7, and this mpol speaks 2", SAME_VERSION)
             self.lives(victim)
 
     def test_a_segment_of_other_sizes(self):

@@ -41,7 +41,7 @@ class LsTest(CliTest):
         with Victim() as victim:
             victim.overwrite(8, (7).to_bytes(4, "little"))
             self.assertIn(f"note: the control segment of process {victim.pid} is not usable: its "
-                          "ABI version is 7, and this mpol speaks 1\n", mpol("ls").stdout)
+                          "ABI version is 7, and this mpol speaks 2\n", mpol("ls").stdout)
 
     @needs_root
     def test_processes_of_others_are_not_listed(self):
