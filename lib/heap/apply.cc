@@ -184,7 +184,7 @@ void for_each_slot(const Bound& bound, Visit visit) {
 
 void purge(const Bound& bound) {
     if (bound.process_generation != 0 && !bound.process_keeps_cached) {
-        purge_all_arenas();
+        purge_arena(kAllArenas);
         return;
     }
     for_each_slot(bound, [](unsigned slot) {

@@ -13,7 +13,6 @@
 #include "control/segment.h"
 #include "control/slots.h"
 #include "heap/apply.h"
-#include "heap/purge.h"
 #include "heap/requests.h"
 #include "heap/task.h"
 #include "preload/foreign_batch.h"
@@ -111,7 +110,6 @@ void leave_parent() {
     write_legacy(legacy);
     control::forget_slots();
     heap::renew_requests();
-    heap::renew_purges();
     heap::orphan_scopes(heap::this_task.owned_scope);
     heap::rebirth_task();
     forget_helper();

@@ -67,7 +67,7 @@ void* help(void*) {
         const uint32_t seen = load(local.header.epoch);
         heap::apply_pending();
         if (purge_asked.exchange(false, std::memory_order_acquire)) {
-            heap::purge_all_arenas();
+            heap::purge_arena(heap::kAllArenas);
         }
         nudge_threads();
         if (heap::any_binding()) start_cpuset_watch();
