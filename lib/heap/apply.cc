@@ -192,7 +192,7 @@ void for_each_bit(const uint64_t (&words)[MPOL_CTL_SLOTS / 64], Visit visit) {
 
 void purge(const Bound& bound) {
     if (bound.process_generation != 0 && !bound.process_keeps_cached) {
-        purge_all_arenas();
+        purge_arena(kAllArenas);
         return;
     }
     for_each_bit(bound.purged,

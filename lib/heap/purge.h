@@ -1,34 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Giving jemalloc's dirty extents back to the kernel: after a rewrite they would be handed out again
-// with the pages that the old policy placed. Takes the kernel milliseconds for each GiB, so nothing
-// of ours is held meanwhile; other threads go on allocating.
-//
-// Two purges of one arena don't add up: jemalloc lets the second return at once, and what became
-// dirty since the first began is left. So each says which arena it is at.
+// Giving jemalloc's free memory back to the kernel: after a rewrite it would be handed out again with
+// the pages that the old policy placed. A purge takes the kernel milliseconds for each GiB; nothing of
+// ours is held meanwhile, and other threads go on allocating.
 #pragma once
-
-#include <cstdint>
 
 namespace mpol::heap {
 
-// A thread that finds its arena being purged waits this long, and then leaves it to the helper; most
-// arenas are done by then.
-inline constexpr uint64_t kPurgeWaitNs = 1'000'000;
+inline constexpr unsigned kAllArenas = 4096;  // MALLCTL_ARENAS_ALL
 
-// Skips an arena that another thread is at.
+// Dirty extents. Returns at once where another thread is at the same arena.
 void purge_arena(unsigned arena);
-void purge_all_arenas();
 
-// The calling thread's cache is given back, through its slabs to extents that nobody has seen yet:
-// those of its own arena, which it would be handed again at once, are purged here, all others by the
-// helper thread.
+// The calling thread's cache. Flushed, it empties slabs, which become dirty extents after those that
+// were purged when the policy was applied; the helper thread purges these (by the thread itself it
+// would make the longest pause of a rewrite three times as long). What the thread allocates before
+// the helper gets to it may still have old pages: at most what was in the cache.
 void give_cache_back();
 
 // Supplied by whoever links the heap: have all arenas purged soon, by another thread. False: there is
-// none that does it.
+// none that does it, and the thread does it itself.
 [[nodiscard]] bool ask_for_purge();
-
-// In a forked child: nobody is purging.
-void renew_purges();
 
 }  // namespace mpol::heap

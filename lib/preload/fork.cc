@@ -21,7 +21,6 @@
 #include "heap/kinds.h"
 #include "heap/locks.h"
 #include "heap/migrate.h"
-#include "heap/purge.h"
 #include "heap/requests.h"
 #include "heap/task.h"
 #include "preload/foreign_batch.h"
@@ -135,7 +134,6 @@ void leave_parent() {
     control::forget_slots();
     control::forget_events();
     heap::renew_requests();
-    heap::renew_purges();
     heap::forget_migration();
     heap::orphan_scopes(heap::this_task.owned_scope);
     heap::rebirth_task();

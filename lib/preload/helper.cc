@@ -77,7 +77,7 @@ void* help(void*) {
         const uint32_t seen = load(local.header.epoch);
         heap::apply_pending();
         if (purge_asked.exchange(false, std::memory_order_acquire)) {
-            heap::purge_all_arenas();
+            heap::purge_arena(heap::kAllArenas);
         }
         if (pause_ns < 0 || seen != nudged) nudge_threads();
         nudged = seen;
