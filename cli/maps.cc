@@ -3,6 +3,7 @@
 // the number of regions.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <map>
 
@@ -13,6 +14,7 @@
 #include "control/pages.h"
 #include "control/proc.h"
 #include "policy/contextualise.h"
+#include "policy/weights.h"
 
 namespace mpol::cli {
 namespace {
@@ -80,8 +82,26 @@ class Owners {
   private:
     static void take_bound(RegionView& region) {
         if (!region.state.bound) return;
-        region.effective = region.state.bound->policy;
+        const Policy& bound = region.state.bound->policy;
+        region.effective = bound;
         region.effective_whole = region.state.bound->whole;
+        if (!region.state.bound->own_weights) return;
+        // The region's row says that it has weights; which, only the policy asked for, while that is
+        // the one in force.
+        const bool told = region.asked && region.applied && has_own_weights(*region.asked);
+        region.effective_whole &= told;
+        if (told) give_weights(*region.asked, *region.effective);
+    }
+
+    // Of the nodes that are left.
+    static void give_weights(const Policy& asked, Policy& effective) {
+        const NodeWeights weights = weights_in_force(asked, effective.nodes);
+        if (weights.count == 0) {
+            effective.mode = Mode::kInterleave;  // Evenly: its nodes are out of bounds.
+            return;
+        }
+        effective.weight_source = asked.weight_source;
+        std::copy_n(weights.weights, weights.count, effective.weights);
     }
 
     void follow(RegionView& region, const Owner& owner, const NodeMask& allowed) {

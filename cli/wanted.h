@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "cli/maps_view.h"
 #include "policy/placement.h"
+#include "policy/stretches.h"
 
 namespace mpol::cli {
 
@@ -17,6 +19,7 @@ struct Placing {
 
 class Wanted {
   public:
+    // Both outlive it.
     Wanted(const RegionView& region, const Placing& placing);
 
     // False: what is in force can't be told.
@@ -30,8 +33,12 @@ class Wanted {
     [[nodiscard]] bool misplaced(uint64_t address, bool huge, unsigned node) const;
 
   private:
+    // Of weights of one's own: the nodes that the kernel interleaves the address over.
+    [[nodiscard]] const NodeMask& nodes_at(uint64_t address) const;
+
     Mode mode_ = Mode::kDefault;
     NodeMask nodes_{};
+    std::vector<Stretch> stretches_;  // ascending, without gaps; empty: nodes_ everywhere
     const Placing& placing_;
     bool known_ = true;
 };

@@ -3,7 +3,7 @@
 // the effective nodes of one word of the mask. A mask that spans several (more than 64 nodes apart)
 // is told to be incomplete; on machines of today it is whole.
 //
-//   bound:  0 set | 1 incomplete | 2 changing | 16-31 mode word | 32-47 home node, int16 | 48-55
+//   bound:  0 set | 1 incomplete | 2 changing | 3 own weights | 16-31 mode word | 32-47 home node, int16 | 48-55
 //   mask word's index bound_nodes: that word of the mask
 //
 // Pure; never allocates; async-signal-safe.
@@ -12,12 +12,14 @@
 #include <cstdint>
 
 #include "policy/policy.h"
+#include "policy/weights.h"
 
 namespace mpol::control {
 
 inline constexpr uint64_t kBoundSet = 1;
 inline constexpr uint64_t kBoundIncomplete = 2;
 inline constexpr uint64_t kBoundChanging = 4;  // the two words don't belong together now
+inline constexpr uint64_t kBoundOwnWeights = 8;  // which ones, the policy tells that was asked for
 
 struct BoundWords {
     uint64_t bound = 0;
@@ -28,12 +30,14 @@ struct BoundWords {
 struct Bound {
     Policy policy{};
     bool whole = true;  // false: policy.nodes lacks some
+    bool own_weights = false;
 };
 
 [[nodiscard]] inline BoundWords encode_bound(const Policy& policy, const NodeMask& effective) {
     const unsigned index = effective.empty() ? 0 : effective.first() / 64;
     const bool whole = effective.end() <= (index + 1) * 64;
     return {kBoundSet | (whole ? 0 : kBoundIncomplete) |
+                (has_own_weights(policy) ? kBoundOwnWeights : 0) |
                 static_cast<uint64_t>(static_cast<uint16_t>(policy.mode_word())) << 16 |
                 static_cast<uint64_t>(static_cast<uint16_t>(policy.home_node)) << 32 |
                 static_cast<uint64_t>(index) << 48,
@@ -57,6 +61,7 @@ struct Bound {
     ret_bound.policy.home_node = home;
     ret_bound.policy.nodes.words[index] = words.nodes;
     ret_bound.whole = (words.bound & kBoundIncomplete) == 0;
+    ret_bound.own_weights = (words.bound & kBoundOwnWeights) != 0;
     return true;
 }
 
