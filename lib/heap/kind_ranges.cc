@@ -16,6 +16,7 @@
 
 #include "control/segment.h"
 #include "heap/mappings.h"
+#include "heap/notify.h"
 #include "sys/sys.h"
 
 // This library's own uninitialised data, which holds the segment's mapping.
@@ -77,6 +78,7 @@ bool is_bound_to(uintptr_t start, const Binding& binding) {
 void bind(Walk& walk, uintptr_t start, uintptr_t end) {
     if (start >= end) return;
     if (!walk.binding->set && (!walk.before->set || !is_bound_to(start, *walk.before))) return;
+    const Notice notice(MPOL_EVENT_POLICY, reinterpret_cast<void*>(start), end - start);
     const int err = bind_range(reinterpret_cast<void*>(start), end - start, *walk.binding);
     if (err == 0 || err == -EFAULT) return;  // EFAULT: unmapped meanwhile.
     control::record_error(MPOL_CTL_ERROR_MBIND, -err, start, end - start,

@@ -26,9 +26,13 @@
 #include "heap/je.h"
 #include "mpol/notifier.h"
 #include "preload/entries.h"
+#include "preload/process.h"
 #include "preload/slow_path.h"
 
 extern char** environ;
+
+// mmap stays the sanitizer's.
+void mpol::preload::resolve_mmap() {}
 
 namespace mpol::test {
 namespace {
