@@ -80,7 +80,7 @@ class MigratePagesTest(CliTest):
         self.assertGreater(last["remaining_bytes"], 0)
         pages = self.pages_of_heap()
         self.assertGreater(pages[1], 0)
-        self.assertLessEqual(pages[2] * 4096, last["moved_bytes"] + 8 * MIB)
+        self.assertLessEqual(pages.get(2, 0) * 4096, last["moved_bytes"])
         self.expect_whole()
         result = mpol("migrate", self.victim.pid)
         self.expect_out(result, OK, r"in place already\n$")
