@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// 64 GiB under weights of one's own, none of it touched: at most 1,000 mappings more; and they are one
-// again under a plain policy.
+// 64 GiB under weights of one's own, none of it touched: at most 1,000 mappings more; and they are
+// one again under a plain policy.
 #include <fstream>
 
 #include "weights.h"
