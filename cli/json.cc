@@ -43,7 +43,8 @@ Json policy_json(const Policy& policy) {
         for (unsigned i = 0; i < weights.count; ++i) {
             by_node[std::to_string(weights.nodes[i])] = weights.weights[i];
         }
-        out["weights"] = {{"source", weight_source_name(policy.weight_source)}, {"by_node", by_node}};
+        out["weights"] = {{"source", weight_source_name(policy.weight_source)},
+                          {"by_node", by_node}};
     }
     return out;
 }

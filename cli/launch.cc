@@ -86,7 +86,8 @@ Result<void> take_policy(const Arguments& arguments) {
     int err = sys::set_mempolicy(policy->mode_word(), policy->nodes);
     if (err == -EINVAL && policy->mode == Mode::kWeightedInterleave) {
         // A kernel before 6.9, whose weights would all be 1.
-        err = sys::set_mempolicy(static_cast<int>(Mode::kInterleave) | policy->flags, policy->nodes);
+        err =
+            sys::set_mempolicy(static_cast<int>(Mode::kInterleave) | policy->flags, policy->nodes);
     }
     if (err != 0) {
         return failed(-err, fmt::format("can't set the policy: {}", errno_text(-err)));

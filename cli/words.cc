@@ -173,7 +173,8 @@ std::string weights_words(const Policy& policy, const NodeMask& effective) {
                             weights.weights[i], 100.0 * weights.weights[i] / weights.total);
     }
     if (policy.weight_source == WeightSource::kAuto) text += "; by the bandwidths when it was set";
-    if (policy.weight_source == WeightSource::kSystem) text += "; by the kernel's table when it was set";
+    if (policy.weight_source == WeightSource::kSystem)
+        text += "; by the kernel's table when it was set";
     return text;
 }
 

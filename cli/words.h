@@ -43,8 +43,8 @@ namespace mpol::cli {
 // "0-1,3", or "-" for none
 [[nodiscard]] std::string nodes_words(const NodeMask& nodes);
 
-// "node 0: 5 (83.3 %), node 1: 1 (16.7 %)", and who says so if not the user; empty for a policy without
-// weights of its own.
+// "node 0: 5 (83.3 %), node 1: 1 (16.7 %)", and who says so if not the user; empty for a policy
+// without weights of its own.
 [[nodiscard]] std::string weights_words(const Policy& policy, const NodeMask& effective);
 // "given", "auto", "system"
 [[nodiscard]] std::string_view weight_source_name(WeightSource source);

@@ -254,9 +254,9 @@ struct mpol_ctl_region {
     uint64_t carved;  /* 16 target: bytes handed to jemalloc, from the start on */
     uint32_t scope;   /* 24 target: 0 the process */
     uint32_t applied_errno; /* 28 target: of the last mbind */
-    uint64_t stretches; /* 32 target: how the region is cut where its nodes have weights of one's own:
-                           at most how many stretches: bits 0-31; log2 of the smallest piece, 21 with
-                           huge pages, 12 without: bits 32-39. lib/policy/stretches.h works it out */
+    uint64_t stretches;     /* 32 target: how it is cut where nodes have weights of one's own: the
+                                   most stretches: bits 0-31; log2 of the smallest piece, 21 with
+                                   huge pages, 12 without: bits 32-39; lib/policy/stretches.h */
     uint64_t committed;   /* 40 target: bytes that can be read and written, from the start on */
     uint64_t bound;       /* 48 target: mode and home node of the last mbind, lib/control/bound.h */
     uint64_t bound_nodes; /* 56 target: and its nodes */

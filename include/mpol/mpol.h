@@ -246,8 +246,9 @@ MPOL_API int mpol_cancel_migration(mpol_target *target, uint64_t generation);
 MPOL_API int mpol_parse(const char *text, struct mpol_policy *ret_policy, char *ret_error,
                         size_t error_size);
 
-/* The kernel's text of a policy with its user nodes, its home node and its weights. Returns the length that the whole text has;
- * what fits in size is stored, and terminated. EINVAL: not a policy. */
+/* The kernel's text of a policy with its user nodes, its home node and its weights. Returns the
+ * length that the whole text has; what fits in size is stored, and terminated. EINVAL: not a
+ * policy. */
 MPOL_API int mpol_format(const struct mpol_policy *policy, char *ret_text, size_t size);
 
 /* "0.1.0". Static storage. Async-signal-safe. */

@@ -72,8 +72,8 @@ int bind_range(void* start, size_t size, const Binding& binding) {
     control::count(MPOL_CTL_MBINDS);
     if (!binding.set) return sys::mbind(start, size, static_cast<int>(Mode::kDefault), {}, 0);
     const int mode_word = kernel_mode_word(policy);
-    int err = sys::mbind(start, size, mode_word,
-                         policy.flags != 0 ? policy.nodes : binding.effective, 0);
+    int err =
+        sys::mbind(start, size, mode_word, policy.flags != 0 ? policy.nodes : binding.effective, 0);
     if (err == -EINVAL && policy.flags != 0) {
         err = sys::mbind(start, size, mode_word, binding.effective, 0);
     }

@@ -76,8 +76,7 @@ void set_task_policy(const Policy& policy, ScopeId scope) {
     int err = 0;
     if (!binding.set || binding.policy != policy) err = resolve(policy, allowed_now(), binding);
     if (err == 0) {
-        err = sys::set_mempolicy(mode_word,
-                                 policy.flags != 0 ? policy.nodes : binding.effective);
+        err = sys::set_mempolicy(mode_word, policy.flags != 0 ? policy.nodes : binding.effective);
     }
     if (err == -EINVAL && policy.flags != 0) {
         err = sys::set_mempolicy(mode_word, binding.effective);

@@ -22,7 +22,8 @@ enum class Known : uint8_t { kNotAsked, kYes, kNo };
 constinit std::atomic<Known> huge_pages{Known::kNotAsked};
 constinit std::atomic<Known> weighted_interleave{Known::kNotAsked};
 
-// The answer doesn't change while the process lives: layouts are worked out from it again and again.
+// The answer doesn't change while the process lives: layouts are worked out from it again and
+// again.
 template <class Ask>
 bool known(std::atomic<Known>& answer, Ask ask) {
     Known now = answer.load(std::memory_order_relaxed);
@@ -33,7 +34,8 @@ bool known(std::atomic<Known>& answer, Ask ask) {
     return now == Known::kYes;
 }
 
-// What a file like "always [madvise] never" has in brackets: its first letter, 0 where there is none.
+// What a file like "always [madvise] never" has in brackets: its first letter, 0 where there is
+// none.
 char chosen(const char* path) {
     char text[64];
     const ssize_t size = sys::read_file(path, text, sizeof(text) - 1);
@@ -46,7 +48,8 @@ bool may_have_huge_pages() {
     return known(huge_pages, [] {
         // From Linux 6.8 on each size has its own word, which may be "inherit".
         char word = chosen("/sys/kernel/mm/transparent_hugepage/hugepages-2048kB/enabled");
-        if (word == '\0' || word == 'i') word = chosen("/sys/kernel/mm/transparent_hugepage/enabled");
+        if (word == '\0' || word == 'i')
+            word = chosen("/sys/kernel/mm/transparent_hugepage/enabled");
         return word == 'a' || word == 'm';
     });
 }
@@ -65,7 +68,8 @@ uint32_t allot_mappings(uint64_t heap_offset, size_t size) {
     uint32_t mappings = 0;
     do {
         mappings = std::min(wanted, left / kPart);
-    } while (!mappings_left.compare_exchange_weak(left, left - mappings, std::memory_order_relaxed));
+    } while (
+        !mappings_left.compare_exchange_weak(left, left - mappings, std::memory_order_relaxed));
     return mappings;
 }
 
@@ -90,11 +94,10 @@ int bind_stretches(uintptr_t start, size_t size, uint32_t mappings, const Bindin
     const uint16_t flags = binding.policy.flags;
     const NodeWeights weights = weights_in_force(binding.policy, binding.effective);
     int first_error = 0;
-    const bool cut = for_each_stretch(
-        weights, layout, start, size, [&](const Stretch& stretch) {
-            if (first_error != 0) return;
-            first_error = interleave(stretch.start, stretch.size, flags, stretch.nodes);
-        });
+    const bool cut = for_each_stretch(weights, layout, start, size, [&](const Stretch& stretch) {
+        if (first_error != 0) return;
+        first_error = interleave(stretch.start, stretch.size, flags, stretch.nodes);
+    });
     if (cut && first_error == 0) return 0;
     // Of one mapping again, so that nothing is left half done.
     const int err = interleave(start, size, flags, binding.effective);

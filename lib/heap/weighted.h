@@ -13,13 +13,13 @@
 
 namespace mpol::heap {
 
-// Mappings that all stretches of the process together may take: half of vm.max_map_count as the kernel
-// has it (65,530); the other half is the program's.
+// Mappings that all stretches of the process together may take: half of vm.max_map_count as the
+// kernel has it (65,530); the other half is the program's.
 inline constexpr uint32_t kStretchMappingsMax = 32768;
 
-// How many stretches a region may have that begins heap_offset bytes into its scope's heap. They are
-// taken out of the process's for good, whatever the region's policy, so that every rebinding finds the
-// same layout; a region never has more than 1/64 of what is left.
+// How many stretches a region may have that begins heap_offset bytes into its scope's heap. They
+// are taken out of the process's for good, whatever the region's policy, so that every rebinding
+// finds the same layout; a region never has more than 1/64 of what is left.
 [[nodiscard]] uint32_t allot_mappings(uint64_t heap_offset, size_t size);
 
 // For the region's row (mpol_ctl_region.stretches). Holds from the first bind_stretches on.
@@ -29,8 +29,8 @@ inline constexpr uint32_t kStretchMappingsMax = 32768;
 // interleave, which is what the kernel's own table says where nobody has written to it.
 [[nodiscard]] int kernel_mode_word(const Policy& policy);
 
-// Binds the region [start, start + size) by the weights of the binding's policy. Where mappings have run
-// out it is interleaved evenly and the error is recorded. Returns 0 or -errno.
+// Binds the region [start, start + size) by the weights of the binding's policy. Where mappings
+// have run out it is interleaved evenly and the error is recorded. Returns 0 or -errno.
 int bind_stretches(uintptr_t start, size_t size, uint32_t mappings, const Binding& binding);
 
 }  // namespace mpol::heap

@@ -43,7 +43,8 @@ struct KernelModes {
 // documentation: an empty intersection means all new nodes, and the preferred modes never move.
 // One deliberate difference: the kernel overwrites the stored user mask of preferred modes, and
 // remaps BALANCING from the user mask at first; here the user mask is never written and the remap
-// always starts from old_allowed. With weights of one's own nodes are static: a weight is its node's. An empty new_allowed, which cpusets rule out, changes nothing.
+// always starts from old_allowed. With weights of one's own nodes are static: a weight is its
+// node's. An empty new_allowed, which cpusets rule out, changes nothing.
 [[nodiscard]] NodeMask rebind(const Policy& policy, const NodeMask& effective,
                               const NodeMask& old_allowed, const NodeMask& new_allowed);
 

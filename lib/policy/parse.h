@@ -24,11 +24,11 @@
 // weighted interleave without nodes take all nodes with memory, as in the kernel; prefer without
 // nodes is local. After =relative the numbers are ordinals in a set that is not known yet: any
 // number below kMaxNodes is legal, and "all", "!" and "+" are not. prefer takes exactly one node.
-// weights= goes with weighted interleave: one number from 1 to 255 for each node, in ascending order of
-// the nodes; auto and system take them from the context's tables.
-// Kernel text that is accepted here is what the kernel prints, not all that it reads: "N",
-// "bind:0=static" and "default=static" are refused as ambiguous or misleading.
-// Whether a target's allowed nodes leave any node over is contextualise()'s question.
+// weights= goes with weighted interleave: one number from 1 to 255 for each node, in ascending
+// order of the nodes; auto and system take them from the context's tables. Kernel text that is
+// accepted here is what the kernel prints, not all that it reads: "N", "bind:0=static" and
+// "default=static" are refused as ambiguous or misleading. Whether a target's allowed nodes leave
+// any node over is contextualise()'s question.
 #pragma once
 
 #include <cstddef>
@@ -46,7 +46,7 @@ struct ParseError {
     size_t length = 0;     // 0: something is missing at offset
     std::string problem;   // what is wrong, for a sentence
     std::string accepted;  // what could stand there, for a sentence
-    bool not_here = false; // the text is right, and this machine lacks what it asks for
+    bool not_here = false;  // the text is right, and this machine lacks what it asks for
 };
 
 using ParseResult = tl::expected<Policy, ParseError>;
@@ -58,7 +58,8 @@ inline constexpr size_t kLenientTextBytesMax = 8192;
 // Where ;weights=auto and ;weights=system take a node's weight from.
 struct WeightTable {
     bool known = false;
-    std::string lacking = "this machine has no such weights";  // where it isn't: why, for a sentence
+    std::string lacking =
+        "this machine has no such weights";  // where it isn't: why, for a sentence
     KernelWeights weights{};
 };
 

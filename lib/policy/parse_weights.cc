@@ -44,11 +44,11 @@ MaybeError read_numbers(const Word& value, Policy& policy) {
         if (auto error = take_weight(rest, policy.weights[i])) return error;
     }
     if (numbers == nodes) return std::nullopt;
-    return error_at(value,
-                    std::to_string(numbers) + (numbers == 1 ? " weight" : " weights") + " for " +
-                        std::to_string(nodes) + (nodes == 1 ? " node" : " nodes"),
-                    "a weight for each of the nodes " + nodes_text(policy.nodes) +
-                        ", in ascending order");
+    return error_at(
+        value,
+        std::to_string(numbers) + (numbers == 1 ? " weight" : " weights") + " for " +
+            std::to_string(nodes) + (nodes == 1 ? " node" : " nodes"),
+        "a weight for each of the nodes " + nodes_text(policy.nodes) + ", in ascending order");
 }
 
 MaybeError read_table(const Word& value, const WeightTable& table, Policy& policy) {
@@ -58,7 +58,8 @@ MaybeError read_table(const Word& value, const WeightTable& table, Policy& polic
         return error;
     }
     unsigned i = 0;
-    for (unsigned node = policy.nodes.first(); node < kMaxNodes; node = policy.nodes.next(node + 1)) {
+    for (unsigned node = policy.nodes.first(); node < kMaxNodes;
+         node = policy.nodes.next(node + 1)) {
         policy.weights[i++] = std::max<uint8_t>(table.weights.of[node], 1);
     }
     return std::nullopt;

@@ -87,7 +87,8 @@ bool make_plan(const NodeWeights& weights, const StretchLayout& layout, uint64_t
     return true;
 }
 
-// A node that still lacks something, and how much: in parts of a granule, NodeWeights::total to one.
+// A node that still lacks something, and how much: in parts of a granule, NodeWeights::total to
+// one.
 using Owed = int64_t[kWeightedNodesMax];
 
 // Level j of amounts: each node that has more than borders[j] gets borders[j + 1] - borders[j].
@@ -116,8 +117,9 @@ NodeMask nodes_above(const NodeWeights& weights, const Amounts& amounts, uint64_
     return nodes;
 }
 
-// Half of what is not the first level's comes before it, so that the node of the least weight is never
-// ahead or behind by more than half a period. The level that is cut joins the next period's other part.
+// Half of what is not the first level's comes before it, so that the node of the least weight is
+// never ahead or behind by more than half a period. The level that is cut joins the next period's
+// other part.
 void put_period(Emitter& out, const NodeWeights& weights, const Amounts& amounts,
                 unsigned granule_shift) {
     const Levels levels = levels_of(weights, amounts);
@@ -130,7 +132,8 @@ void put_period(Emitter& out, const NodeWeights& weights, const Amounts& amounts
         return levels.borders[level + 1] - levels.borders[level];
     };
     uint64_t before = 0;
-    for (unsigned i = 0; i < weights.count; ++i) before += amounts[i] - std::min(amounts[i], each_of(0));
+    for (unsigned i = 0; i < weights.count; ++i)
+        before += amounts[i] - std::min(amounts[i], each_of(0));
     before /= 2;
     unsigned cut = levels.count - 1;
     uint64_t cut_each = 0;
@@ -178,8 +181,8 @@ void put_rest(Emitter& out, const NodeWeights& weights, Owed& owed, uint64_t lef
     out.put(nodes, left << granule_shift);
 }
 
-// Whole granules of a frame for each node, the same for the same weights; what remains is owed. Returns
-// the granules that are left.
+// Whole granules of a frame for each node, the same for the same weights; what remains is owed.
+// Returns the granules that are left.
 uint64_t share_out(const NodeWeights& weights, uint64_t granules, Amounts& ret_whole, Owed& owed) {
     uint64_t left = granules;
     for (unsigned i = 0; i < weights.count; ++i) {
@@ -228,8 +231,8 @@ void put_range(Emitter& out, const NodeWeights& weights, const Plan& plan, uint6
     out.put(all, out.left());
 }
 
-uint32_t count_stretches(const NodeWeights& weights, const Plan& plan, uint64_t start, uint64_t size,
-                         unsigned granule_shift) {
+uint32_t count_stretches(const NodeWeights& weights, const Plan& plan, uint64_t start,
+                         uint64_t size, unsigned granule_shift) {
     uint32_t count = 0;
     const auto visit = [](void* context, const Stretch&) { ++*static_cast<uint32_t*>(context); };
     {
@@ -249,7 +252,8 @@ uint32_t mappings_for(uint64_t heap_offset, uint64_t size) {
     for (uint64_t at = heap_offset; at < end;) {
         const uint64_t gib = at / kGib + 1;
         const uint64_t part = std::min(gib * kGib, end) - at;
-        sum += ((part >> kPageShift) * kMappingsPerGib << kFractionBits) / (gib * kGib >> kPageShift);
+        sum +=
+            ((part >> kPageShift) * kMappingsPerGib << kFractionBits) / (gib * kGib >> kPageShift);
         at += part;
     }
     return std::max(static_cast<uint32_t>(std::min<uint64_t>(sum >> kFractionBits, kMappingsMax)),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weights of one's own without a kernel that knows them: which stretch of a region is interleaved by
-// the kernel over which of the nodes.
+// Weights of one's own without a kernel that knows them: which stretch of a region is interleaved
+// by the kernel over which of the nodes.
 //
-// A region is cut into frames; in each, every node has its part of the frame, to the page. A frame is
-// cut into periods, and a period into as many stretches as there are distinct weights: first all
+// A region is cut into frames; in each, every node has its part of the frame, to the page. A frame
+// is cut into periods, and a period into as many stretches as there are distinct weights: first all
 // nodes, then those with more than the least weight, and so on. 5,3,2,1 is
 //
 //     | 0-3  | 0-2  | 0-1  |  0   | 0-3  | 0-2  | ...
@@ -13,8 +13,8 @@
 // interleaves as one, changes nothing. What a frame has left over after the last whole huge page of
 // each node is cut finer at its end.
 //
-// Mappings are scarce: the n-th GiB of a scope's heap may have kMappingsPerGib / n of them, which is
-// fewer than 1,000 for 64 GiB. Where they don't suffice, periods and then frames are longer.
+// Mappings are scarce: the n-th GiB of a scope's heap may have kMappingsPerGib / n of them, which
+// is fewer than 1,000 for 64 GiB. Where they don't suffice, periods and then frames are longer.
 //
 // The layout is a function of the weights, the range and what its region row says: those outside
 // work it out as the target did. Pure; never allocates; async-signal-safe.
@@ -29,20 +29,20 @@ namespace mpol {
 inline constexpr unsigned kPageShift = 12;
 inline constexpr unsigned kHugePageShift = 21;
 
-// 43 periods of 5,3,2,1 in the first GiB: at most 24 MiB are one period, and nothing of a GiB or more
-// is off by more than half of one.
+// 43 periods of 5,3,2,1 in the first GiB: at most 24 MiB are one period, and nothing of a GiB or
+// more is off by more than half of one.
 inline constexpr uint32_t kMappingsPerGib = 180;
 
 // What a region's row says: fixed when the region is made, whatever its policy.
 struct StretchLayout {
-    uint32_t mappings = 0;                  // at most so many stretches
-    uint8_t granule_shift = kHugePageShift; // kPageShift where there are no huge pages
+    uint32_t mappings = 0;                   // at most so many stretches
+    uint8_t granule_shift = kHugePageShift;  // kPageShift where there are no huge pages
 };
 [[nodiscard]] constexpr uint64_t encode(const StretchLayout& layout) {
     return layout.mappings | static_cast<uint64_t>(layout.granule_shift) << 32;
 }
-// Any word is a layout: one that says neither granule is read as one with huge pages, and no region has
-// more than kMappingsMax stretches.
+// Any word is a layout: one that says neither granule is read as one with huge pages, and no region
+// has more than kMappingsMax stretches.
 inline constexpr uint32_t kMappingsMax = 1U << 16;
 [[nodiscard]] constexpr StretchLayout decode_layout(uint64_t word) {
     const bool small = static_cast<uint8_t>(word >> 32) == kPageShift;
@@ -63,9 +63,9 @@ struct Stretch {
 
 using StretchVisitor = void(void* context, const Stretch& stretch);
 
-// Visits the stretches of [start, start + size), ascending and without gaps; neighbours differ. False:
-// the layout allows too few for these weights, or there are no weights; nothing is visited, and the
-// range is interleaved over the nodes evenly.
+// Visits the stretches of [start, start + size), ascending and without gaps; neighbours differ.
+// False: the layout allows too few for these weights, or there are no weights; nothing is visited,
+// and the range is interleaved over the nodes evenly.
 bool visit_stretches(const NodeWeights& weights, const StretchLayout& layout, uint64_t start,
                      uint64_t size, StretchVisitor* visit, void* context);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weights of one's own: which node has which, and the rule by which the kernel derives weights from
-// bandwidths. A weight belongs to its node's number: where the allowed nodes change, a node that goes
-// takes its weight along and a node that comes back has it again, as with static nodes.
-// Pure values: no allocation, no system call, async-signal-safe.
+// bandwidths. A weight belongs to its node's number: where the allowed nodes change, a node that
+// goes takes its weight along and a node that comes back has it again, as with static nodes. Pure
+// values: no allocation, no system call, async-signal-safe.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,13 @@ namespace mpol {
     return policy.weight_source != WeightSource::kNone;
 }
 
-// False: weights with another mode or with relative nodes, for more nodes than there is room for, or
-// a node's weight is 0. Bytes beyond the nodes don't count.
+// False: weights with another mode or with relative nodes, for more nodes than there is room for,
+// or a node's weight is 0. Bytes beyond the nodes don't count.
 [[nodiscard]] constexpr bool weights_make_sense(const Policy& policy) {
     if (!has_own_weights(policy)) return true;
     const unsigned count = policy.nodes.weight();
-    if (policy.mode != Mode::kWeightedInterleave || (policy.flags & kRelativeNodes) != 0) return false;
+    if (policy.mode != Mode::kWeightedInterleave || (policy.flags & kRelativeNodes) != 0)
+        return false;
     if (count == 0 || count > kWeightedNodesMax) return false;
     for (unsigned i = 0; i < count; ++i) {
         if (policy.weights[i] == 0) return false;
@@ -37,8 +38,8 @@ struct NodeWeights {
     uint8_t weights[kWeightedNodesMax]{};
 };
 
-// The weights of the effective nodes. None where the policy names no weight for one of them: its own
-// nodes are all out of bounds, and others stand in.
+// The weights of the effective nodes. None where the policy names no weight for one of them: its
+// own nodes are all out of bounds, and others stand in.
 [[nodiscard]] constexpr NodeWeights weights_in_force(const Policy& policy,
                                                      const NodeMask& effective) {
     NodeWeights out;
@@ -61,8 +62,8 @@ struct Bandwidths {
 };
 
 // The rule of Linux 6.16, mm/mempolicy.c reduce_interleave_weights(): a node's part of 32, rounded
-// down and at least 1, then all divided by what divides all. 1 for a node whose bandwidth isn't known.
-// The arithmetic wraps where the kernel's does.
+// down and at least 1, then all divided by what divides all. 1 for a node whose bandwidth isn't
+// known. The arithmetic wraps where the kernel's does.
 [[nodiscard]] constexpr KernelWeights weights_of_bandwidths(const NodeMask& has_memory,
                                                             const Bandwidths& bandwidths) {
     constexpr uint32_t kWeightiness = 32;

@@ -17,7 +17,8 @@ namespace mpol::task {
 
 // What ;weights=auto takes: the rule of Linux 6.16 applied to the bandwidths in sysfs.
 [[nodiscard]] WeightTable auto_weights();
-// What ;weights=system takes: /sys/kernel/mm/mempolicy/weighted_interleave, which came with Linux 6.9.
+// What ;weights=system takes: /sys/kernel/mm/mempolicy/weighted_interleave, which came with
+// Linux 6.9.
 [[nodiscard]] WeightTable system_weights();
 
 // Both, where the text may ask for them.

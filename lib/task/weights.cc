@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weights as the machine has them.
+#include "policy/weights.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -8,7 +10,6 @@
 #include <optional>
 
 #include "control/proc.h"
-#include "policy/weights.h"
 #include "task/machine.h"
 
 namespace mpol::task {
@@ -17,14 +18,16 @@ namespace {
 std::optional<uint32_t> number_in(const std::string& path) {
     const auto text = control::read_small_file(AT_FDCWD, path);
     uint32_t value = 0;
-    if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc{}) {
+    if (!text ||
+        std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc{}) {
         return std::nullopt;
     }
     return value;
 }
 
-// Linux drivers/base/node.c node_set_perf_attrs() takes the bandwidths seen from the nearest processors,
-// access class 1; older ones had class 0 only, seen from the nearest initiator of any kind.
+// Linux drivers/base/node.c node_set_perf_attrs() takes the bandwidths seen from the nearest
+// processors, access class 1; older ones had class 0 only, seen from the nearest initiator of any
+// kind.
 uint32_t bandwidth_of(unsigned node) {
     for (const int access : {1, 0}) {
         const auto folder =
@@ -64,7 +67,8 @@ WeightTable system_weights() {
         table.weights.of[node] = static_cast<uint8_t>(*weight);
     }
     table.lacking =
-        "this kernel has no table of weights (/sys/kernel/mm/mempolicy/weighted_interleave), it came "
+        "this kernel has no table of weights (/sys/kernel/mm/mempolicy/weighted_interleave), it "
+        "came "
         "with Linux 6.9";
     return table;
 }

@@ -107,13 +107,24 @@ TEST(Status, ANameCannotForgeALine) {
     EXPECT_TRUE(has_line(status_text(facts), "name:\tx\\012policy:\\011local\\134\\033[2J"));
 }
 
+control::RegionState region(uint64_t start, uint64_t size, uint64_t carved, uint32_t scope,
+                            int applied_errno = 0) {
+    control::RegionState state;
+    state.start = start;
+    state.size = size;
+    state.carved = carved;
+    state.scope = scope;
+    state.applied_errno = applied_errno;
+    return state;
+}
+
 TEST(NumaMaps, CountsLinesInTheRegionTheyBeginIn) {
     ProcessFacts facts;
     facts.threads.resize(1);
     facts.threads[0].tid = 51;
     facts.threads[0].scope = 1;
     std::vector<RegionUse> uses =
-        region_uses({{0x3000, 0x1000, 0x800, 1, 0}, {0x1000, 0x1000, 0x400, 0, 0}});
+        region_uses({region(0x3000, 0x1000, 0x800, 1), region(0x1000, 0x1000, 0x400, 0)});
     for (const char* line :
          {"fff default N0=9 kernelpagesize_kB=4",
           "1000 prefer (many):0-1 anon=3 N0=1 N1=2 kernelpagesize_kB=4",
@@ -131,7 +142,7 @@ TEST(NumaMaps, CountsLinesInTheRegionTheyBeginIn) {
 TEST(NumaMaps, SaysWhatTheKernelMergedAndWhatFailed) {
     const ProcessFacts facts = facts_of(interleave(4), 1, 1);
     std::vector<RegionUse> uses =
-        region_uses({{0x1000, 0x1000, 0, 0, 0}, {0x2000, 0x1000, 0, 9, ENOMEM}});
+        region_uses({region(0x1000, 0x1000, 0, 0), region(0x2000, 0x1000, 0, 9, ENOMEM)});
     count_line(*control::parse_numa_maps_line("1000 interleave:0-3 N0=1 kernelpagesize_kB=4"),
                uses);
     EXPECT_EQ(numa_maps_text(facts, uses),
@@ -142,8 +153,8 @@ TEST(NumaMaps, SaysWhatTheKernelMergedAndWhatFailed) {
 
 // Sizes and places are the target's to write.
 TEST(NumaMaps, SurvivesNonsense) {
-    std::vector<RegionUse> uses = region_uses(
-        {{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT32_MAX, 0}, {1, UINT64_MAX, 0, 0, 0}});
+    std::vector<RegionUse> uses = region_uses({region(UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT32_MAX),
+                                               region(1, UINT64_MAX, 0, 0)});
     for (const char* line : {"0 default N0=1", "ffffffffffffffff default N0=1", "5 local"}) {
         count_line(*control::parse_numa_maps_line(line), uses);
     }

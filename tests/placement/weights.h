@@ -26,7 +26,8 @@ inline void expect_shares(const Nodes& nodes, const Policy& policy, double part)
     double sum = 0;
     for (const uint8_t weight : policy.weights) sum += weight;
     unsigned i = 0;
-    for (unsigned node = policy.nodes.first(); node < kMaxNodes; node = policy.nodes.next(node + 1)) {
+    for (unsigned node = policy.nodes.first(); node < kMaxNodes;
+         node = policy.nodes.next(node + 1)) {
         const double due = static_cast<double>(total(nodes)) * policy.weights[i++] / sum;
         const auto found = nodes.find(static_cast<int>(node));
         const double have = found == nodes.end() ? 0 : static_cast<double>(found->second);

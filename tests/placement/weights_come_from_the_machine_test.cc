@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// weights=auto is the rule of Linux 6.16 on the bandwidths in sysfs, weights=system the kernel's table;
-// where there is none, that is said.
+// weights=auto is the rule of Linux 6.16 on the bandwidths in sysfs, weights=system the kernel's
+// table; where there is none, that is said.
 #include <fstream>
 
 #include "policy/parse.h"
@@ -33,17 +33,16 @@ using MachineWeights = FourNodes;
 TEST_F(MachineWeights, AutoFollowsTheBandwidths) {
     Bandwidths bandwidths;
     for (unsigned node = 0; node < 4; ++node) {
-        const std::string folder = "/sys/devices/system/node/node" + std::to_string(node) +
-                                   "/access1/initiators/";
-        bandwidths.of[node] = std::min(number_in(folder + "read_bandwidth"),
-                                       number_in(folder + "write_bandwidth"));
+        const std::string folder =
+            "/sys/devices/system/node/node" + std::to_string(node) + "/access1/initiators/";
+        bandwidths.of[node] =
+            std::min(number_in(folder + "read_bandwidth"), number_in(folder + "write_bandwidth"));
         std::cout << "node " << node << ": " << bandwidths.of[node] << " MB/s" << std::endl;
     }
     if (bandwidths.of[0] == 0) GTEST_SKIP() << "no HMAT";
     const auto policy = parse("weighted interleave:0-3;weights=auto");
     ASSERT_TRUE(policy);
-    const KernelWeights expected =
-        weights_of_bandwidths(NodeMask::first_nodes(4), bandwidths);
+    const KernelWeights expected = weights_of_bandwidths(NodeMask::first_nodes(4), bandwidths);
     for (unsigned node = 0; node < 4; ++node) EXPECT_EQ(policy->weights[node], expected.of[node]);
 
     Placed bench;
@@ -60,9 +59,10 @@ TEST_F(MachineWeights, SystemIsTheKernelsTable) {
     if (!kernel_knows(Mode::kWeightedInterleave)) {
         ASSERT_FALSE(policy);
         EXPECT_TRUE(policy.error().not_here);
-        EXPECT_EQ(policy.error().problem,
-                  "this kernel has no table of weights (/sys/kernel/mm/mempolicy/weighted_interleave), "
-                  "it came with Linux 6.9");
+        EXPECT_EQ(
+            policy.error().problem,
+            "this kernel has no table of weights (/sys/kernel/mm/mempolicy/weighted_interleave), "
+            "it came with Linux 6.9");
         return;
     }
     ASSERT_TRUE(policy);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// 5,3,2,1 over 1 GiB: every node within 1 % of its weight, by small and by huge pages, for a process
-// and for one thread; on kernels without weighted interleave too.
+// 5,3,2,1 over 1 GiB: every node within 1 % of its weight, by small and by huge pages, for a
+// process and for one thread; on kernels without weighted interleave too.
 #include "weights.h"
 
 namespace mpol::test {

@@ -23,8 +23,8 @@ using List = std::vector<unsigned>;
 TEST(AutoWeights, ArePartsOf32ReducedByWhatDividesAll) {
     EXPECT_EQ(rule({40000, 40000, 40000, 10000}), (List{9, 9, 9, 2}));  // the virtual machine's
     EXPECT_EQ(rule({224, 64}), (List{24, 7}));
-    EXPECT_EQ(rule({300, 100}), (List{3, 1}));   // 24 and 8
-    EXPECT_EQ(rule({100, 100}), (List{1, 1}));   // 16 and 16
+    EXPECT_EQ(rule({300, 100}), (List{3, 1}));  // 24 and 8
+    EXPECT_EQ(rule({100, 100}), (List{1, 1}));  // 16 and 16
     EXPECT_EQ(rule({500}), (List{1}));
     EXPECT_EQ(rule({100, 100, 100}), (List{1, 1, 1}));
 }

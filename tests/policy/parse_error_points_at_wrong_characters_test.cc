@@ -141,7 +141,8 @@ TEST(ParseError, PointsAtWrongHomeNodes) {
                    "the home node is no number; accepted: home=node");
     expect_lenient("bind:0;home=1;home=2", "            ^^^^^^^^",
                    "the home node is no number; accepted: home=node");
-    expect_lenient("bind:0;", "       ^", "'' is no setting; accepted: home=node, or weights= with weighted "
+    expect_lenient("bind:0;", "       ^",
+                   "'' is no setting; accepted: home=node, or weights= with weighted "
                    "interleave");
     expect_lenient("bind:0;house=1", "       ^^^^^^^",
                    "'house=1' is no setting; accepted: home=node, or weights= with weighted "

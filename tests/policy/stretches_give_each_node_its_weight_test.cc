@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each node's part of a weighted region: exact at the end of every GiB of a small heap, and never off by
-// more than about half a period in between. Counted as the kernel interleaves each stretch.
+// Each node's part of a weighted region: exact at the end of every GiB of a small heap, and never
+// off by more than about half a period in between. Counted as the kernel interleaves each stretch.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,8 +13,8 @@ namespace {
 
 constexpr uint64_t kGib = uint64_t{1} << 30;
 
-// The worst relative error of any node's part at the ends of whole GiB, and after any stretch from the
-// first GiB on.
+// The worst relative error of any node's part at the ends of whole GiB, and after any stretch from
+// the first GiB on.
 struct Errors {
     double at_gib = 0;
     double anywhere = 0;
@@ -84,7 +84,8 @@ TEST(Stretches, HoldHugePagesEvenly) {
             const uint64_t first = (stretch.start + kHuge - 1) / kHuge;
             const uint64_t last = (stretch.start + stretch.size) / kHuge;
             const uint64_t whole = last > first ? last - first : 0;
-            EXPECT_EQ(whole % stretch.nodes.weight(), 0) << name_of(vector) << " at " << stretch.start;
+            EXPECT_EQ(whole % stretch.nodes.weight(), 0)
+                << name_of(vector) << " at " << stretch.start;
         });
     }
 }
@@ -96,15 +97,15 @@ TEST(Stretches, CoverTheRegionWithoutGaps) {
         const uint64_t size = 3 * kGib + 12288;
         uint64_t at = start;
         NodeMask before;
-        const bool cut = for_each_stretch(
-            weights_of(vector), {mappings_for(0, size), kHugePageShift}, start, size,
-            [&](const Stretch& stretch) {
-                EXPECT_EQ(stretch.start, at);
-                EXPECT_EQ(stretch.start % 4096, 0);
-                EXPECT_NE(stretch.nodes, before);
-                before = stretch.nodes;
-                at += stretch.size;
-            });
+        const bool cut =
+            for_each_stretch(weights_of(vector), {mappings_for(0, size), kHugePageShift}, start,
+                             size, [&](const Stretch& stretch) {
+                                 EXPECT_EQ(stretch.start, at);
+                                 EXPECT_EQ(stretch.start % 4096, 0);
+                                 EXPECT_NE(stretch.nodes, before);
+                                 before = stretch.nodes;
+                                 at += stretch.size;
+                             });
         EXPECT_TRUE(cut);
         EXPECT_EQ(at, start + size);
     }

@@ -39,7 +39,8 @@ TEST(StretchMappings, AreAtMostAThousandFor64Gib) {
             }
             EXPECT_LE(grown, 1000) << name_of(vector) << ", granule 2^" << shift;
             unsigned at_once = 0;
-            visit_region(weights_of(vector), shift, 0, 64 * kGib, [&](const Stretch&) { ++at_once; });
+            visit_region(weights_of(vector), shift, 0, 64 * kGib,
+                         [&](const Stretch&) { ++at_once; });
             EXPECT_LE(at_once, 1000) << name_of(vector) << ", granule 2^" << shift;
         }
     }
@@ -71,14 +72,15 @@ TEST(StretchMappings, ThatAreTooFewCutNothing) {
 
 // What a reader of somebody's segment may find.
 TEST(StretchMappings, OfAnyWordEndInTime) {
-    for (const uint64_t word : {~uint64_t{0}, uint64_t{0xffffffff}, uint64_t{12} << 32, uint64_t{1}}) {
+    for (const uint64_t word :
+         {~uint64_t{0}, uint64_t{0xffffffff}, uint64_t{12} << 32, uint64_t{1}}) {
         unsigned count = 0;
         for_each_stretch(weights_of({255, 1}), decode_layout(word), 12345, uint64_t{1} << 47,
                          [&](const Stretch&) { ++count; });
         EXPECT_LE(count, kMappingsMax);
     }
-    EXPECT_FALSE(for_each_stretch(weights_of({255, 1}), decode_layout(~uint64_t{0}), 0, ~uint64_t{0},
-                                  [](const Stretch&) { FAIL(); }));
+    EXPECT_FALSE(for_each_stretch(weights_of({255, 1}), decode_layout(~uint64_t{0}), 0,
+                                  ~uint64_t{0}, [](const Stretch&) { FAIL(); }));
 }
 
 }  // namespace mpol::test

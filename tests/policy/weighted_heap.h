@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by the tests of stretches: awkward weights, and a heap of 64 GiB as the allocator's regions
-// grow.
+// Shared by the tests of stretches: awkward weights, and a heap of 64 GiB as the allocator's
+// regions grow.
 #pragma once
 
 #include <string>
@@ -50,8 +50,8 @@ inline std::vector<uint64_t> growing_heap() {
 }
 
 template <class Visit>
-bool visit_region(const NodeWeights& weights, unsigned granule_shift, uint64_t offset, uint64_t size,
-                  Visit visit) {
+bool visit_region(const NodeWeights& weights, unsigned granule_shift, uint64_t offset,
+                  uint64_t size, Visit visit) {
     const StretchLayout layout{mappings_for(offset, size), static_cast<uint8_t>(granule_shift)};
     return for_each_stretch(weights, layout, offset, size, visit);
 }

@@ -39,7 +39,8 @@ TEST(Weights, AreOfTheNodesInAscendingOrder) {
     expect_weights("weighted interleave:0-3;weights=5,3,2,1", WeightSource::kGiven, {5, 3, 2, 1});
     expect_weights("weighted-interleave:3,0;weights=5,1", WeightSource::kGiven, {5, 1});
     expect_weights("weighted interleave;weights=1,2,3,4", WeightSource::kGiven, {1, 2, 3, 4});
-    expect_weights(" weighted interleave : 0-1 ; weights= 255 , 1 ", WeightSource::kGiven, {255, 1});
+    expect_weights(" weighted interleave : 0-1 ; weights= 255 , 1 ", WeightSource::kGiven,
+                   {255, 1});
     expect_weights("weighted interleave=static:0,2;weights=7,1", WeightSource::kGiven, {7, 1});
 }
 
@@ -57,7 +58,8 @@ TEST(Weights, ComeFromTheMachinesTables) {
     context.auto_weights = {true, "", {{9, 9, 9, 2}}};
     context.system_weights = {true, "", {{4, 3, 0, 1}}};
     expect_weights("weighted interleave:0,3;weights=auto", WeightSource::kAuto, {9, 2}, context);
-    expect_weights("weighted interleave:1-3;weights=system", WeightSource::kSystem, {3, 1, 1}, context);
+    expect_weights("weighted interleave:1-3;weights=system", WeightSource::kSystem, {3, 1, 1},
+                   context);
     const ParseResult missing = parse_lenient("weighted interleave:0;weights=auto", four_nodes());
     ASSERT_FALSE(missing);
     EXPECT_TRUE(missing.error().not_here);
@@ -73,25 +75,32 @@ TEST(Weights, MustBeAsManyAsTheNodes) {
 }
 
 TEST(Weights, AreFrom1To255) {
-    const std::string numbers = "; accepted: numbers from 1 to 255 separated by commas, auto, or system";
+    const std::string numbers =
+        "; accepted: numbers from 1 to 255 separated by commas, auto, or system";
     expect_error(std::string(kMode) + "weights=5,0,2,1", under(34, 1),
                  "the weight '0' is out of range; accepted: 1 to 255");
     expect_error(std::string(kMode) + "weights=256,1,2,1", under(32, 3),
                  "the weight '256' is out of range; accepted: 1 to 255");
     expect_error(std::string(kMode) + "weights=99999999999999999999,1,2,1", under(32, 20),
                  "the weight '99999999999999999999' is out of range; accepted: 1 to 255");
-    expect_error(std::string(kMode) + "weights=5,x,2,1", under(34, 1), "'x' is no weight" + numbers);
-    expect_error(std::string(kMode) + "weights=5,,2,1", under(34, 1), "a weight is missing" + numbers);
+    expect_error(std::string(kMode) + "weights=5,x,2,1", under(34, 1),
+                 "'x' is no weight" + numbers);
+    expect_error(std::string(kMode) + "weights=5,,2,1", under(34, 1),
+                 "a weight is missing" + numbers);
     expect_error(std::string(kMode) + "weights=", under(32, 1), "a weight is missing" + numbers);
-    expect_error(std::string(kMode) + "weights=-5,1,1,1", under(32, 2), "'-5' is no weight" + numbers);
-    expect_error(std::string(kMode) + "weights=AUTO", under(32, 4), "'AUTO' is no weight" + numbers);
+    expect_error(std::string(kMode) + "weights=-5,1,1,1", under(32, 2),
+                 "'-5' is no weight" + numbers);
+    expect_error(std::string(kMode) + "weights=AUTO", under(32, 4),
+                 "'AUTO' is no weight" + numbers);
 }
 
 TEST(Weights, GoWithWeightedInterleaveOfNodesOnly) {
-    expect_error("interleave:0-1;weights=2,1", under(15, 11),
-                 "only weighted interleave has weights; accepted: weights= with weighted interleave");
-    expect_error("weighted interleave=relative:0-1;weights=2,1", under(33, 11),
-                 "weights belong to nodes, and relative names none; accepted: weights= without relative");
+    expect_error(
+        "interleave:0-1;weights=2,1", under(15, 11),
+        "only weighted interleave has weights; accepted: weights= with weighted interleave");
+    expect_error(
+        "weighted interleave=relative:0-1;weights=2,1", under(33, 11),
+        "weights belong to nodes, and relative names none; accepted: weights= without relative");
     ParseContext context;
     context.has_memory = NodeMask::first_nodes(41);
     expect_error("weighted interleave:0-40;weights=auto", under(25, 12),
