@@ -13,6 +13,7 @@
 #include "cli/verbs.h"
 #include "cli/words.h"
 #include "control/proc.h"
+#include "policy/weights.h"
 #include "sys/sys.h"
 
 namespace mpol::cli {
@@ -32,6 +33,11 @@ Result<void> check(const Arguments& arguments, size_t offset, Change& change) {
     const Result<Policy> policy = read_policy_after(arguments.policy, offset, machine,
                                                     change.allowed, arguments.allow_absent);
     if (!policy) return tl::unexpected(policy.error());
+    if (change.kind && change.kind->kind != MPOL_CTL_KIND_LARGE && has_own_weights(*policy)) {
+        return misused(fmt::format("{} takes no weights of its own",
+                                   kind_name(change.kind->kind)),
+                       "the machine's weights: weighted-interleave:nodes");
+    }
     const Result<NodeMask> effective =
         effective_nodes(*policy, change.allowed, fmt::format("process {}", change.pid));
     if (!effective) return tl::unexpected(effective.error());

@@ -17,6 +17,7 @@
 #include "control/segment.h"
 #include "heap/mappings.h"
 #include "heap/notify.h"
+#include "heap/weighted.h"
 #include "sys/sys.h"
 
 // This library's own uninitialised data, which holds the segment's mapping.
@@ -71,7 +72,7 @@ bool is_bound_to(uintptr_t start, const Binding& binding) {
     if (sys::get_mempolicy_at(reinterpret_cast<void*>(start), MPOL_F_ADDR, mode_word, nodes) != 0) {
         return false;
     }
-    return mode_word == binding.policy.mode_word() &&
+    return mode_word == kernel_mode_word(binding.policy) &&
            (nodes == binding.effective || nodes == binding.policy.nodes);
 }
 

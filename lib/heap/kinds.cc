@@ -8,6 +8,7 @@
 #include "heap/kind_ranges.h"
 #include "heap/purge.h"
 #include "heap/task.h"
+#include "policy/weights.h"
 #include "sys/sys.h"
 
 namespace mpol::heap {
@@ -140,6 +141,8 @@ int bind_as_asked(Kind kind, const Asked& asked, SyncAllowed* sync_allowed, void
                                      asked.threshold <= cached_bytes_max())) {
             return -ERANGE;
         }
+        // Weights of one's own are made of stretches of a region, and these two have no regions.
+        if (kind != Kind::kLarge && has_own_weights(asked.policy)) return -EOPNOTSUPP;
         const int err = resolve(asked.policy, sync_allowed(pass), binding);
         if (err != 0) return err;
     } else if ((kinds_ever.load(std::memory_order_relaxed) & bit_of(kind)) == 0) {

@@ -6,9 +6,10 @@ import random
 import subprocess
 
 from harness import (ENVIRONMENT, FAILED, NOBODY, NO_SUCH_PID, NO_TARGET, NOT_PERMITTED, OK, PARTLY,
-                     USAGE, CliTest, Victim, lines, main, mpol, needs_root)
+                     SEGMENT_ABI, USAGE, CliTest, Victim, lines, main, mpol, needs_root,
+                     segment_bytes)
 
-SEGMENT_BYTES = 8192 + 4096 * 256 + 4096 * 64
+SEGMENT_BYTES = segment_bytes()
 SLOTS_AT = 8192
 SEED = int(os.environ.get("MPOL_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
 SAME_VERSION = "hint: was it started with the same version of mpol?"
@@ -78,10 +79,11 @@ class BadInputTest(CliTest):
 
     def test_a_segment_of_another_abi_version(self):
         with Victim() as victim:
-            victim.overwrite(8, (7).to_bytes(4, "little"))
+            victim.overwrite(8, (99).to_bytes(4, "little"))
             self.expect_of_all(victim.pid, FAILED,
                                f"mpol: the control segment of process {victim.pid} is not usable: "
-                               "its ABI version is 7, and this mpol speaks 2", SAME_VERSION)
+                               f"its ABI version is 99, and this mpol speaks {SEGMENT_ABI}",
+                               SAME_VERSION)
             self.lives(victim)
 
     def test_a_segment_of_other_sizes(self):

@@ -14,6 +14,8 @@ VICTIM = os.path.join(HERE, "victim.py")
 SECONDS_MAX = 60  # of anything that should take milliseconds
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 OK, FAILED, USAGE, NO_TARGET, NOT_PERMITTED, NOT_SUPPORTED, PARTLY = 0, 1, 2, 3, 4, 6, 7
+with open(os.path.join(HERE, "../../include/mpol/control.h"), encoding="utf-8") as header:
+    SEGMENT_ABI = int(re.search(r"#define MPOL_CTL_ABI (\d+)u", header.read())[1])
 NO_SUCH_PID = 4194304  # one more than the kernel's PID_MAX_LIMIT leaves
 
 # The library is found by mpol itself, and nothing of the caller's gets in between.
@@ -97,6 +99,11 @@ class Victim:
             assert os.pwrite(fd, data, offset) == len(data)
         finally:
             os.close(fd)
+
+
+def segment_bytes():
+    with Victim() as victim:
+        return os.stat(victim.segment()).st_size
 
 
 class CliTest(unittest.TestCase):

@@ -89,6 +89,15 @@ class KindsTest(CliTest):
                 self.expect(mpol("set", victim.pid, text), USAGE, "",
                             lines("mpol: this is no policy", text, *problem))
 
+    def test_stacks_and_mappings_take_no_weights_of_their_own(self):
+        with Victim() as victim:
+            result = mpol("set", victim.pid, "mmap:weighted-interleave:0;weights=2")
+            if result.returncode == OK or "weights" not in result.stderr:
+                self.skipTest(f"this kernel has no such mode: {result.stderr}")
+            self.expect(result, USAGE, "", lines(
+                "mpol: mmap takes no weights of its own",
+                "hint: the machine's weights: weighted-interleave:nodes"))
+
     def test_a_threshold_that_thread_caches_serve_is_refused(self):
         with Victim(prefix=["env", "MALLOC_CONF=tcache_max:4194304"]) as victim:
             victim.start_thread()
