@@ -57,6 +57,7 @@ struct Decision {
 [[nodiscard]] Truth holds(const Predicate& predicate, const Facts& facts,
                           std::vector<Reason>& ret_reasons);
 // Part of holds(): a test that is no combination; what was found goes to ret_found.
-[[nodiscard]] Truth test_holds(const Predicate& predicate, const Facts& facts, std::string& ret_found);
+[[nodiscard]] Truth test_holds(const Predicate& predicate, const Facts& facts,
+                               std::string& ret_found);
 
 }  // namespace mpol::rules

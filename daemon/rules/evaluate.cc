@@ -104,6 +104,8 @@ ParseContext parse_context(const Topology& topology, const TargetNodes& target) 
     context.allowed = target.allowed;
     context.online = topology.online;
     context.kernel = topology.kernel;
+    context.auto_weights = topology.auto_weights;
+    context.system_weights = topology.system_weights;
     return context;
 }
 

@@ -34,10 +34,10 @@ struct Facts {
     std::optional<NamedId> user{};                 // effective
     std::optional<std::vector<NamedId>> groups{};  // effective first, then supplementary
     std::optional<std::string> cgroup{};
-    std::optional<std::vector<std::string>> units{};  // the system's, then the user's
-    std::optional<std::vector<ThreadFact>> threads{};
-    std::optional<std::vector<std::string>> env{};  // NAME=value
-    bool env_whole = true;                          // false: cut off at a bound
+    std::optional<std::vector<std::string>> units{};   // the system's, then the user's
+    std::optional<std::vector<ThreadFact>> threads{};  // the program's own, not mpol's
+    std::optional<std::vector<std::string>> env{};     // NAME=value
+    bool env_whole = true;                             // false: cut off at a bound
     std::optional<uint64_t> resident_bytes{};
     std::optional<uint64_t> age_s{};
 };

@@ -9,6 +9,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <ctime>
 
@@ -22,6 +23,8 @@ namespace {
 // As much as read_small_file() reads: a text of that size may have been cut off.
 constexpr size_t kWholeBytesMax = (64 << 10) - 1;
 constexpr size_t kGroupsMax = 256;
+// Threads of the preloaded library, which are not the program's.
+constexpr std::string_view kOwnThreads[] = {"mpol-helper", "mpol-cpuset"};
 constexpr std::string_view kDeleted = " (deleted)";
 
 class Process {
@@ -140,7 +143,9 @@ std::optional<std::vector<ThreadFact>> threads_of(const Process& process) {
         std::from_chars(name.data(), name.data() + name.size(), tid);
         if (tid <= 0 || threads.size() >= kThreadsMax) continue;
         const auto comm = line_of(process.file(fmt::format("task/{}/comm", tid)));
-        if (comm) threads.push_back({tid, *comm});
+        const bool own = comm && std::find(std::begin(kOwnThreads), std::end(kOwnThreads), *comm) !=
+                                     std::end(kOwnThreads);
+        if (comm && !own) threads.push_back({tid, *comm});
     }
     ::closedir(folder);
     return threads;

@@ -125,6 +125,8 @@ Topology read_topology() {
     }
     topology.tiers = memory_tiers();
     topology.kernel = task::kernel_modes();
+    topology.auto_weights = task::auto_weights();
+    topology.system_weights = task::system_weights();
     return topology;
 }
 

@@ -11,6 +11,7 @@
 
 #include "policy/contextualise.h"
 #include "policy/nodemask.h"
+#include "policy/parse.h"
 
 namespace mpol::rules {
 
@@ -21,6 +22,8 @@ struct Topology {
     std::map<unsigned, std::map<unsigned, unsigned>> distance{};  // [from][to]; 10 is a node itself
     std::vector<NodeMask> tiers{};  // fastest first; empty: the kernel tells none
     KernelModes kernel{};
+    WeightTable auto_weights{};    // of ;weights=auto
+    WeightTable system_weights{};  // of ;weights=system
 };
 
 // What a process may use.

@@ -187,10 +187,10 @@ class RulesTest(CliTest):
                 r"  now:        bind:0\n"
                 r"  set by:     the launcher \(mpol run\), at .*\n"
                 rf"  rule:       database, {path}:2, priority 10\n.*"
-                rf"\nrule never, {path}:11, priority 0\n"
+                rf"\nrule never, {path}:12, priority 0\n"
                 r"  does not match\n"
                 r"    not exe = \"/\*\*\": exe is '/\S+'\n"
-                rf"rule rest, {path}:16, priority 0\n"
+                rf"rule rest, {path}:17, priority 0\n"
                 r"  matches too, and lost: database stands before it\n"
                 r"    it matches every process\n$"))
 

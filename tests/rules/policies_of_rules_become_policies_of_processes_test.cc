@@ -68,6 +68,25 @@ TEST(RulePolicy, NeedsAKernelThatHasTheMode) {
               "this kernel has no weighted interleave, it came with Linux 6.9");
 }
 
+TEST(RulePolicy, HasAWeightForEachOfItsNodes) {
+    const Topology machine = two_sockets_with_expanders();
+    EXPECT_EQ(text_of("weighted interleave:cpu-nodes;weights=5,3", machine),
+              "weighted interleave:0-1;weights=5,3");
+    const auto few = resolved("weighted interleave:all;weights=5,3", machine, on(machine, 0));
+    EXPECT_FALSE(few.has_value());
+}
+
+TEST(RulePolicy, TakesWeightsFromTheMachine) {
+    Topology machine = two_sockets_with_expanders();
+    machine.system_weights.known = true;
+    machine.system_weights.weights.of[0] = 7;
+    machine.system_weights.weights.of[2] = 2;
+    EXPECT_EQ(text_of("weighted interleave:dist<=20;weights=system", machine),
+              "weighted interleave:0,2;weights=7,2");
+    EXPECT_EQ(text_of("weighted interleave:all;weights=auto", machine),
+              "this machine has no such weights");
+}
+
 TEST(RulePolicy, CarriesItsWeightsThrough) {
     const auto given = compile_policy("weighted interleave:cpu-nodes;weights=5,3");
     ASSERT_TRUE(given.has_value());
