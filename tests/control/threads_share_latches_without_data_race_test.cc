@@ -73,7 +73,9 @@ void read(unsigned index, uint64_t& last, Reads& reads) {
 Reads read_all() {
     Reads reads;
     uint64_t last[kLatches]{};
-    while (writing.load(std::memory_order_relaxed)) {
+    // Once more when all is written: a reader may begin only then.
+    for (bool over = false; !over;) {
+        over = !writing.load(std::memory_order_relaxed);
         for (unsigned index = 0; index < kLatches; ++index) read(index, last[index], reads);
     }
     return reads;
