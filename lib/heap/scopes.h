@@ -3,10 +3,6 @@
 // arenas, and those the program makes, draw from its regions. A thread with a policy of its own has
 // a scope with one arena; when it exits, the scope waits, memory and all, for the next such thread.
 //
-// A scope's binding is what its regions are bound to, kept so that a region made later is bound the
-// same. It is read inside jemalloc's locks (a new region), so it is published by a latch and read
-// without waiting.
-//
 // Lifetimes, in place of the kernel's reference counts. A policy is a value: whoever needs one copies
 // it out of a latch (a task's out of the segment, a scope's binding out of the scope) and keeps
 // nothing that points to it, so a reader takes no reference and makes no atomic read-modify-write.
@@ -20,24 +16,15 @@
 #include <atomic>
 #include <cstdint>
 
-#include "control/words.h"
+#include "heap/bindings.h"
 #include "heap/futex_gate.h"
 #include "heap/je.h"
 #include "heap/regions.h"
-#include "policy/policy.h"
 
 namespace mpol::heap {
 
 // In Scope::current_region, which holds a row + 1.
 inline constexpr uint32_t kNoRegion = 0;
-
-struct Binding {
-    bool set = false;     // false: regions follow the task policy, as without us
-    Policy policy{};      // as asked for
-    NodeMask effective{}; // policy.nodes in the allowed nodes
-};
-
-inline constexpr unsigned kBindingWords = control::kPolicyWords + kNodeWords;
 
 struct Scope {
     ExtentHooks hooks;  // first: jemalloc hands its address to the hooks
@@ -66,25 +53,6 @@ extern std::atomic<bool> several_scopes;
 // Supplied by whoever links the heap, called before the first thread scope exists; false refuses it.
 // The preloaded library turns its owner check on here.
 [[nodiscard]] bool prepare_several_scopes();
-
-[[nodiscard]] Binding read_binding(ScopeId id);
-[[nodiscard]] bool is_bound(ScopeId id);
-// Changes with every bind_scope, and only grows.
-[[nodiscard]] uint64_t binding_generation(ScopeId id);
-
-// Binds every region of the scope, and those to come. apply_mutex held. Returns 0, or the first
-// error (-errno) after trying all regions.
-int bind_scope(ScopeId id, const Binding& binding);
-
-// For regions.cc: binds one region as its scope says, whatever is rewritten meanwhile.
-void bind_new_region(Region& region, unsigned row);
-
-// Binds a range, once. 0 or -errno.
-int bind_range(void* start, size_t size, const Binding& binding);
-
-// Binds a new range as the scope says, whatever is rewritten meanwhile. bound: it may be bound to
-// something else. Async-signal-safe.
-void bind_new_range(ScopeId id, void* start, size_t size, bool bound);
 
 // A scope that no thread has: with an arena, or as the holder of a binding. kProcessScope when
 // there is none to be had. apply_mutex held.
