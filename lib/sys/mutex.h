@@ -16,9 +16,9 @@
 namespace mpol::sys {
 
 // A wait on a futex with a timeout ends with EINTR after any signal handler; without one, the kernel
-// resumes it after a handler that was installed with SA_RESTART (signal(7)). The length is of no
-// matter: those who wait try again.
-inline constexpr int64_t kInterruptibleNs = 1'000'000'000;
+// resumes it after a handler that was installed with SA_RESTART (signal(7)). An hour: those who wait
+// try again, but no lost wake-up could hide behind that.
+inline constexpr int64_t kInterruptibleNs = 3'600'000'000'000;
 
 class Mutex {
   public:

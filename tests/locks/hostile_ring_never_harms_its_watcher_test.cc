@@ -13,11 +13,13 @@
 
 #include "control/watch.h"
 #include "subject.h"
+#include "sys/sys.h"
 
 namespace mpol::test {
 namespace {
 
 constexpr int kReads = 3000;
+constexpr uint64_t kReadingNsMax = 5'000'000'000;
 
 mpol_ctl* map_segment(pid_t pid) {
     const int fd = ::open(
@@ -66,7 +68,8 @@ TEST(HostileRing, NeverHarmsItsWatcher) {
     });
     uint64_t events = 0;
     uint64_t losses = 0;
-    for (int i = 0; i < kReads; ++i) {
+    const uint64_t deadline = sys::monotonic_ns() + kReadingNsMax;
+    for (int i = 0; i < kReads && sys::monotonic_ns() < deadline; ++i) {
         const auto outcome = watch.next(1);
         if (outcome == control::Watch::Outcome::kEvent) {
             ++events;
