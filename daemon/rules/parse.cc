@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only user of toml++, whose headers cost seconds to compile. Header-only and without
-// exceptions: the fuzzer then sees its code, and an error is a value.
+// The only user of toml++, whose headers cost seconds to compile. Header-only and without its
+// exceptions: the fuzzer then sees its code, and an error is a value. Its assertions, though, fail
+// on some texts that are merely wrong ("[,a]", "[[[a]]]": fixed upstream in 2026), and without them
+// it would read on: they are checked in every build, and throw.
+#undef NDEBUG
+namespace mpol::rules {
+struct BrokenPrecondition {};
+}  // namespace mpol::rules
+#define TOML_ASSERT(holds) ((holds) ? void() : throw mpol::rules::BrokenPrecondition{})
 #define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #include <fmt/format.h>
+#pragma GCC diagnostic push
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wterminate"  // assertions in what never fails
+#endif
 #include <toml++/toml.h>
+#pragma GCC diagnostic pop
 
 #include <algorithm>
 #include <tuple>
@@ -80,6 +92,29 @@ class Converter {
     std::vector<size_t> starts_;  // of each line
 };
 
+constexpr const char* kToml = "TOML 1.0 (https://toml.io)";
+
+// Empty: the library broke off.
+std::optional<toml::parse_result> try_parse(std::string_view text) {
+    try {
+        return toml::parse(text);
+    } catch (const BrokenPrecondition&) {
+        return std::nullopt;
+    }
+}
+
+// The first line with which the library breaks off; it reads from the front, so halving finds it.
+unsigned line_that_breaks(std::string_view text) {
+    std::vector<size_t> ends;  // of each line
+    for (size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
+        ends.push_back(at + 1);
+    }
+    const auto found = std::partition_point(ends.begin(), ends.end(), [&](size_t end) {
+        return try_parse(text.substr(0, end)).has_value();
+    });
+    return static_cast<unsigned>(found - ends.begin()) + 1;
+}
+
 }  // namespace
 
 std::string_view kind_name(const Value& value) {
@@ -96,14 +131,18 @@ std::optional<Table> parse(const Source& source, Report& report) {
         return std::nullopt;
     }
     if (!check_nesting(source, report)) return std::nullopt;
-    const toml::parse_result result = toml::parse(std::string_view(source.text));
+    const auto result = try_parse(source.text);
     if (!result) {
-        const toml::source_position at = result.error().source().begin;
-        report.error({at.line, at.column, 1}, std::string(result.error().description()),
-                     "TOML 1.0 (https://toml.io)");
+        const unsigned line = line_that_breaks(source.text);
+        report.error({line, 1, 1}, "what stands in this line, or before it, is no TOML", kToml);
         return std::nullopt;
     }
-    return Converter(source.text).table(result.table());
+    if (!*result) {
+        const toml::source_position at = result->error().source().begin;
+        report.error({at.line, at.column, 1}, std::string(result->error().description()), kToml);
+        return std::nullopt;
+    }
+    return Converter(source.text).table(result->table());
 }
 
 }  // namespace mpol::rules

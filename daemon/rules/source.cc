@@ -69,7 +69,7 @@ std::string render(const Diagnostic& diagnostic) {
     const Location& at = diagnostic.at;
     std::string out = shown(diagnostic.file);
     if (at.line != 0) out += fmt::format(":{}:{}", at.line, at.column);
-    out += fmt::format(": {}\n", diagnostic.problem);
+    out += fmt::format(": {}\n", shown(diagnostic.problem));
     if (at.line != 0) {
         std::string line = shown(diagnostic.line);
         size_t indent = std::min<size_t>(at.column - (at.column > 0 ? 1 : 0), line.size());

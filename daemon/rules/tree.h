@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -30,13 +31,23 @@ using Table = std::vector<Member>;  // in the order of the text
 struct DateOrTime {};
 
 struct Value {
-    Location at{};
-    std::variant<bool, int64_t, double, Text, DateOrTime, Array, Table> is{};
+    using Is = std::variant<bool, int64_t, double, Text, DateOrTime, Array, Table>;
+
+    // Defined below, where Member is complete: clang wants it so.
+    Value(Location at_in, Is is_in);
+    Value(const Value& other);
+    Value(Value&& other) noexcept;
+    Value& operator=(const Value& other);
+    Value& operator=(Value&& other) noexcept;
+    ~Value();
 
     template <class T>
     [[nodiscard]] const T* as() const {
         return std::get_if<T>(&is);
     }
+
+    Location at{};
+    Is is;
 };
 
 struct Member {
@@ -44,6 +55,13 @@ struct Member {
     Location key_at{};
     Value value;
 };
+
+inline Value::Value(Location at_in, Is is_in) : at(at_in), is(std::move(is_in)) {}
+inline Value::Value(const Value& other) = default;
+inline Value::Value(Value&& other) noexcept = default;
+inline Value& Value::operator=(const Value& other) = default;
+inline Value& Value::operator=(Value&& other) noexcept = default;
+inline Value::~Value() = default;
 
 // "a string", "an integer", ...
 [[nodiscard]] std::string_view kind_name(const Value& value);

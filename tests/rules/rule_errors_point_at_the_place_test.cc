@@ -15,6 +15,18 @@ TEST(RuleError, OfTomlItself) {
               "    accepted: TOML 1.0 (https://toml.io)\n");
 }
 
+TEST(RuleError, OfWhatTheLibraryTripsOver) {
+    for (const char* header : {"[,rule]", "[[[rule]]]", "[[=", "[?"}) {
+        EXPECT_EQ(complaints(rule("{}") + header + std::string("\nname = 1\n")),
+                  "rules.toml:6:1: what stands in this line, or before it, is no TOML\n"
+                  "    " +
+                      std::string(header) +
+                      "\n"
+                      "    ^\n"
+                      "    accepted: TOML 1.0 (https://toml.io)\n");
+    }
+}
+
 TEST(RuleError, OfAnUnknownKeyNamesTheOneThatWasMeant) {
     EXPECT_EQ(complaints("[[rule]]\nname = \"a\"\npolcy = \"local\"\n" + kGood),
               "rules.toml:3:1: 'polcy' is no key of a rule, did you mean 'policy'?\n"
