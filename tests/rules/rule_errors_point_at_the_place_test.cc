@@ -27,6 +27,12 @@ TEST(RuleError, OfWhatTheLibraryTripsOver) {
     }
 }
 
+TEST(RuleError, OfLettersWhereBlanksMayStand) {
+    const std::string text = complaints("\xcc\xaa");
+    EXPECT_NE(text.find("rules.toml:1:1: "), std::string::npos) << text;
+    EXPECT_EQ(complaints(rule("{ argv = \"\"\"\\\n\xc2\xa7\"\"\" }")), "");
+}
+
 TEST(RuleError, OfAnUnknownKeyNamesTheOneThatWasMeant) {
     EXPECT_EQ(complaints("[[rule]]\nname = \"a\"\npolcy = \"local\"\n" + kGood),
               "rules.toml:3:1: 'polcy' is no key of a rule, did you mean 'policy'?\n"
