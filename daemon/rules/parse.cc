@@ -4,9 +4,8 @@
 //
 // What version 3.3 takes for impossible is possible in texts that are merely wrong, and undefined
 // behaviour would follow; so its checks are on in every build, and throw. Table headers like "[,a]"
-// or
-// "[[[a]]]" fail an assertion (its pull request 301); the test for Unicode's blanks ends in
-// "unreachable" for many letters that are none (its issues 190 and 295): they are none.
+// fail an assertion; the test for Unicode's blanks ends in "unreachable" for many letters that are
+// none: they are none here.
 #undef NDEBUG
 namespace mpol::rules {
 struct BrokenPrecondition {};
