@@ -27,6 +27,7 @@ std::atomic<unsigned> started{0};
 void* allocate_until_stopped(void*) {
     call_allocator();
     started.fetch_add(1);
+    started.notify_one();
     while (__atomic_load_n(&stop, __ATOMIC_ACQUIRE) == 0) {
         (void)sys::futex_wait(&stop, 0, kAllocationsEveryNs);
         call_allocator();
@@ -45,7 +46,7 @@ SUBJECT(thousand) {
             return 1;
         }
     }
-    while (started.load() < kThreads) ::usleep(1000);
+    for (unsigned seen = started; seen < kThreads; seen = started) started.wait(seen);
     say("ready");
     await_command();
     __atomic_store_n(&stop, 1, __ATOMIC_RELEASE);

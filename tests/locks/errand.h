@@ -6,10 +6,11 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
-#include <atomic>
+#include <cstdint>
 #include <thread>
+
+#include "sys/sys.h"
 
 namespace mpol::test {
 
@@ -18,18 +19,41 @@ namespace mpol::test {
 inline constexpr int kHeldOffMs = 200;
 inline constexpr int kSoonMs = 30'000;
 
+// Set once; waiting for it sleeps, and allocates nothing.
+class Latch {
+  public:
+    void set() {
+        __atomic_store_n(&word_, 1, __ATOMIC_RELEASE);
+        sys::futex_wake(&word_, INT32_MAX);
+    }
+    void wait() const { (void)wait_ns(-1); }
+    // False: not within that time. ns < 0: without end.
+    [[nodiscard]] bool wait_ns(int64_t ns) const {
+        const uint64_t begin = sys::monotonic_ns();
+        while (__atomic_load_n(&word_, __ATOMIC_ACQUIRE) == 0) {
+            const int64_t left = ns - static_cast<int64_t>(sys::monotonic_ns() - begin);
+            if (ns >= 0 && left <= 0) return false;
+            (void)sys::futex_wait(&word_, 0, ns < 0 ? -1 : left);
+        }
+        return true;
+    }
+
+  private:
+    uint32_t word_ = 0;
+};
+
 class Errand {
   public:
     template <class Work>
     explicit Errand(Work work)
         : thread_([this, work] {
-              there_ = true;
-              while (!begun_.load()) ::usleep(1000);
+              there_.set();
+              begun_.wait();
               work();
-              done_ = true;
-              while (!dismissed_.load()) ::usleep(1000);
+              done_.set();
+              dismissed_.wait();
           }) {
-        while (!there_.load()) ::usleep(1000);
+        there_.wait();
     }
     ~Errand() {
         begin();
@@ -39,22 +63,19 @@ class Errand {
     Errand(const Errand&) = delete;
     Errand& operator=(const Errand&) = delete;
 
-    void begin() { begun_ = true; }
+    void begin() { begun_.set(); }
     // The thread exits, which is an operation itself.
-    void dismiss() { dismissed_ = true; }
-    [[nodiscard]] bool done_within(int ms) const {
-        for (int i = 0; i < ms && !done_.load(); ++i) ::usleep(1000);
-        return done_.load();
-    }
+    void dismiss() { dismissed_.set(); }
+    [[nodiscard]] bool done_within(int ms) const { return done_.wait_ns(int64_t{ms} * 1'000'000); }
     [[nodiscard]] bool held_off() const { return !done_within(kHeldOffMs); }
     [[nodiscard]] bool done_soon() const { return done_within(kSoonMs); }
     void interrupt() { ::pthread_kill(thread_.native_handle(), SIGUSR1); }
 
   private:
-    std::atomic<bool> there_{false};
-    std::atomic<bool> begun_{false};
-    std::atomic<bool> done_{false};
-    std::atomic<bool> dismissed_{false};
+    Latch there_;
+    Latch begun_;
+    Latch done_;
+    Latch dismissed_;
     std::thread thread_;
 };
 
