@@ -7,12 +7,21 @@
 
 namespace mpol::heap {
 
-void purge_arena(unsigned arena) {
-    size_t mib[3];
+namespace {
+
+struct PurgeName {
+    size_t mib[3] = {};
     size_t length = std::size(mib);
-    if (je_mallctlnametomib("arena.0.purge", mib, &length) != 0) return;
-    mib[1] = arena;
-    je_mallctlbymib(mib, length, nullptr, nullptr, nullptr, 0);
+    bool known = je_mallctlnametomib("arena.0.purge", mib, &length) == 0;
+};
+
+}  // namespace
+
+void purge_arena(unsigned arena) {
+    static const PurgeName name;  // Taking the text apart costs as much as a purge of nothing.
+    if (!name.known) return;
+    const size_t mib[3] = {name.mib[0], arena, name.mib[2]};
+    je_mallctlbymib(mib, name.length, nullptr, nullptr, nullptr, 0);
 }
 
 void give_cache_back() {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The helper thread: applies what is published to memory whose threads are busy elsewhere, and takes
-// home what idle threads hold of others' memory. It has no slot, blocks all signals, sleeps on the
-// segment's epoch (without a timeout while nobody holds anything), and is forgotten by a forked child.
+// The helper thread: applies what is published to memory whose threads are busy elsewhere, and
+// takes home what idle threads hold of others' memory. It has no slot, blocks all signals, sleeps
+// on the segment's epoch (without a timeout while nobody holds anything), and is forgotten by a
+// forked child.
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -29,10 +30,17 @@ namespace {
 enum class State : uint8_t { kNone, kStarting, kRunning, kLeaving };
 constinit std::atomic<State> state{State::kNone};
 
-constinit std::atomic<bool> purge_asked{false};
+// Threads that flush their caches after one rewrite do so within about this time, if they allocate
+// at all: one purge then serves all of them.
+constexpr int64_t kPurgeAfterNs = 10'000'000;
 
-// 0: the helper is awake, or will be within kSweepNs. Else the number of the rest that it takes until
-// it is called.
+constinit std::atomic<bool> purge_asked{false};
+// The helper looks at purge_asked again at a time of its own and need not be called for it.
+constinit std::atomic<bool> purge_due{false};
+constinit uint64_t purge_ns = 0;  // when; the helper's
+
+// 0: the helper is awake, or will be within kSweepNs. Else the number of the rest that it takes
+// until it is called.
 constinit std::atomic<uint32_t> rest{0};
 constinit uint32_t rests = 0;  // The helper's.
 
@@ -47,23 +55,38 @@ void set_status(bool running) {
     }
 }
 
-// How long the helper may sleep, -1 without limit: nobody needs it, and whoever does calls it.
-int64_t nap_ns() {
-    const int64_t due_ns = sweep_foreign();
-    if (due_ns >= 0) return due_ns;
-    // Pairs with the addition in call_helper: either what it is called for is seen here, or its rest
-    // is seen there. (No fences: ThreadSanitizer does not model them.)
-    rest.exchange(++rests == 0 ? ++rests : rests, std::memory_order_acq_rel);
-    const int64_t then_due_ns =
-        purge_asked.load(std::memory_order_relaxed) ? 0 : sweep_foreign();
-    if (then_due_ns >= 0) rest.store(0, std::memory_order_relaxed);
-    return then_due_ns;
-}
-
 // Of two waits, -1 being one without limit.
 int64_t shorter(int64_t one, int64_t other) {
     if (one < 0 || other < 0) return std::max(one, other);
     return std::min(one, other);
+}
+
+// How long until the purge that was asked for; -1: none was.
+int64_t purge_as_asked() {
+    if (!purge_due.load(std::memory_order_relaxed)) {
+        if (!purge_asked.load(std::memory_order_acquire)) return -1;
+        purge_ns = sys::monotonic_ns() + kPurgeAfterNs;
+        purge_due.store(true);
+        return kPurgeAfterNs;
+    }
+    const auto left_ns = static_cast<int64_t>(purge_ns - sys::monotonic_ns());
+    if (left_ns > 0) return left_ns;
+    purge_due.store(
+        false);  // Pairs with ask_for_purge: it calls, or what it asks for is seen here.
+    if (purge_asked.exchange(false)) heap::purge_arena(heap::kAllArenas);
+    return -1;
+}
+
+// How long the helper may sleep, -1 without limit: nobody needs it, and whoever does calls it.
+int64_t nap_ns(int64_t purge_in_ns) {
+    const int64_t due_ns = shorter(sweep_foreign(), purge_in_ns);
+    if (due_ns >= 0) return due_ns;
+    // Pairs with the addition in call_helper: either what it is called for is seen here, or its
+    // rest is seen there. (No fences: ThreadSanitizer does not model them.)
+    rest.exchange(++rests == 0 ? ++rests : rests, std::memory_order_acq_rel);
+    const int64_t then_due_ns = purge_asked.load(std::memory_order_relaxed) ? 0 : sweep_foreign();
+    if (then_due_ns >= 0) rest.store(0, std::memory_order_relaxed);
+    return then_due_ns;
 }
 
 void* help(void*) {
@@ -75,15 +98,14 @@ void* help(void*) {
     while (state.load(std::memory_order_acquire) == State::kRunning) {
         const uint32_t seen = load(local.header.epoch);
         heap::apply_pending();
-        if (purge_asked.exchange(false, std::memory_order_acquire)) {
-            heap::purge_arena(heap::kAllArenas);
-        }
+        const int64_t purge_in_ns = purge_as_asked();
         if (pause_ns < 0 || seen != nudged) nudge_threads();
         nudged = seen;
         if (heap::any_binding()) start_cpuset_watch();
         // What is published comes first: between two batches it is applied.
         pause_ns = heap::migrate_some();
-        const int64_t due_ns = pause_ns == 0 ? sweep_foreign() : shorter(nap_ns(), pause_ns);
+        const int64_t due_ns =
+            pause_ns == 0 ? sweep_foreign() : shorter(nap_ns(purge_in_ns), pause_ns);
         if (pause_ns != 0) sys::futex_wait(&local.header.epoch, seen, due_ns);
         rest.store(0, std::memory_order_relaxed);
     }
@@ -100,7 +122,9 @@ bool turned_off() {
 
 }  // namespace
 
-bool helper_runs() { return state.load(std::memory_order_acquire) == State::kRunning; }
+bool helper_runs() {
+    return state.load(std::memory_order_acquire) == State::kRunning;
+}
 
 void start_helper() {
     if (real_pthread_create() == nullptr) return;  // Before the constructor.
@@ -141,6 +165,8 @@ void forget_helper() {
     // kStarting may be a thread of the parent's that was in start_helper.
     state.store(State::kNone, std::memory_order_release);
     rest.store(0, std::memory_order_release);
+    purge_asked.store(false, std::memory_order_relaxed);
+    purge_due.store(false, std::memory_order_release);
 }
 
 }  // namespace mpol::preload
