@@ -21,6 +21,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json render_json(const RulesList& list);
 [[nodiscard]] Json render_json(const Explanation& explanation);
 [[nodiscard]] Json render_json(const Plan& plan);
+[[nodiscard]] Json render_json(const Checkup& checkup);
 [[nodiscard]] Json render_json(const std::vector<rules::Diagnostic>& diagnostics);
 
 }  // namespace mpol::cli

@@ -9,42 +9,6 @@
 namespace mpol::cli {
 namespace {
 
-std::string_view error_sentence(mpol_ctl_error_code code) {
-    switch (code) {
-        case MPOL_CTL_ERROR_MBIND:
-            return "binding a region failed";
-        case MPOL_CTL_ERROR_SET_MEMPOLICY:
-            return "setting a thread's kernel task policy failed";
-        case MPOL_CTL_ERROR_HOME_NODE:
-            return "setting the home node failed";
-        case MPOL_CTL_ERROR_REGION:
-            return "no address space could be had for a region";
-        case MPOL_CTL_ERROR_COMMIT:
-            return "memory of a region could not be committed";
-        case MPOL_CTL_ERROR_SEGMENT:
-            return "the control segment could not be made";
-        case MPOL_CTL_ERROR_HELPER:
-            return "the helper thread could not be started";
-        case MPOL_CTL_ERROR_SCOPE:
-            return "no arena could be had for a thread's own policy";
-        case MPOL_CTL_ERROR_SLOTS:
-            return "all thread slots were taken";
-        case MPOL_CTL_ERROR_PROBE:
-            return "the kernel does not tell the memory policy";
-        case MPOL_CTL_ERROR_LATCH:
-            return "a policy whose bytes make no sense was ignored";
-        case MPOL_CTL_ERROR_SIGNAL:
-            return "MPOL_SIGNAL names no usable signal";
-        case MPOL_CTL_ERROR_MAPPINGS:
-            return "its mappings could not be listed, or are too many";
-        case MPOL_CTL_ERROR_WEIGHTS:
-            return "too few mappings are left for the weights, so nodes have even shares";
-        case MPOL_CTL_ERROR_NONE:
-            break;
-    }
-    return "an unknown error";
-}
-
 std::string progress(uint64_t asked, uint64_t applied, int err) {
     if (applied < asked) return fmt::format("{}, pending ({} is in force)", asked, applied);
     if (err != 0) {

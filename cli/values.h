@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/checkup.h"
 #include "cli/error.h"
 #include "cli/maps_view.h"
 #include "cli/rules_values.h"
@@ -177,7 +178,7 @@ struct WatchEnd {
 
 using Value =
     std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, Migration, RulesCheck,
-                 RulesList, Explanation, Plan, Text, WatchLine, WatchGap, WatchEnd>;
+                 RulesList, Explanation, Plan, Checkup, Text, WatchLine, WatchGap, WatchEnd>;
 
 struct Answer {
     Status status = Status::kOk;

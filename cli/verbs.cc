@@ -138,6 +138,10 @@ constexpr Example kRulesApplyExamples[] = {
 };
 constexpr Example kExplainExamples[] = {
     {"mpol explain 4242", "why it has, or would get, its policy"}};
+constexpr Example kDoctorExamples[] = {
+    {"mpol doctor", "what this kernel can do, and what it does of its own"},
+    {"mpol doctor 4242", "why a policy is not in force, or why there is no control"},
+};
 constexpr Example kCompletionExamples[] = {
     {"eval \"$(mpol completion bash)\"", "completion in this shell"},
 };
@@ -215,6 +219,16 @@ constexpr Verb kVerbs[] = {
      "Prints POLICY as the kernel prints it, the nodes that were named and the nodes\n"
      "that are meant on this machine; or what is wrong with it.",
      kPolicyOperands, kPolicyOptions, kPolicyExamples, explain_policy},
+    {"doctor",
+     "[PID]",
+     "say what keeps a policy from being in force, and what to do",
+     "Examines the kernel and its settings, and of a process its cpuset, seccomp\n"
+     "filter, limits, state under the preload and errors. Says a remedy for each\n"
+     "finding. Exit status 1 when something that was asked for is not, or can't be.",
+     kAnyProcessOperands,
+     {},
+     kDoctorExamples,
+     doctor},
     {"completion",
      "bash|man",
      "print shell completion, or the manual page's synopsis",

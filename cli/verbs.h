@@ -74,6 +74,7 @@ struct Verb {
 [[nodiscard]] Result<Answer> rules_apply(const Arguments& arguments);
 [[nodiscard]] Result<Answer> explain(const Arguments& arguments);
 [[nodiscard]] Result<Answer> explain_policy(const Arguments& arguments);
+[[nodiscard]] Result<Answer> doctor(const Arguments& arguments);
 [[nodiscard]] Result<Answer> watch(const Arguments& arguments);
 [[nodiscard]] Result<Answer> completion(const Arguments& arguments);
 

@@ -40,6 +40,12 @@ namespace mpol::cli {
 [[nodiscard]] std::string_view watch_end_name(WatchEnd::Why why);
 [[nodiscard]] std::string_view watch_end_words(WatchEnd::Why why);
 
+// "binding a region failed"
+[[nodiscard]] std::string_view error_sentence(mpol_ctl_error_code code);
+
+// "ok", "note", "problem"
+[[nodiscard]] std::string_view health_name(Health health);
+
 // "0-1,3", or "-" for none
 [[nodiscard]] std::string nodes_words(const NodeMask& nodes);
 

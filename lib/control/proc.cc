@@ -11,17 +11,7 @@
 #include <string_view>
 
 namespace mpol::control {
-namespace {
 
-constexpr size_t kFileBytesMax = 64 << 10;
-
-template <class Number>
-bool parse_number(std::string_view text, Number& ret_number) {
-    const auto [end, err] = std::from_chars(text.data(), text.data() + text.size(), ret_number);
-    return err == std::errc{} && end != text.data();
-}
-
-// The value of a "Name:\tvalue" line of a status file.
 std::string_view status_field(std::string_view status, std::string_view name) {
     for (size_t at = 0; at < status.size();) {
         const size_t end = std::min(status.find('\n', at), status.size());
@@ -33,6 +23,16 @@ std::string_view status_field(std::string_view status, std::string_view name) {
         at = end + 1;
     }
     return {};
+}
+
+namespace {
+
+constexpr size_t kFileBytesMax = 64 << 10;
+
+template <class Number>
+bool parse_number(std::string_view text, Number& ret_number) {
+    const auto [end, err] = std::from_chars(text.data(), text.data() + text.size(), ret_number);
+    return err == std::errc{} && end != text.data();
 }
 
 // The last number of the NSpid line: the id in the innermost namespace.

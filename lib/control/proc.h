@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "policy/nodemask.h"
@@ -21,6 +22,9 @@ struct TaskIds {
 
 // A whole small file below proc_fd; empty when it can't be read. At most 64 KiB.
 [[nodiscard]] std::optional<std::string> read_small_file(int proc_fd, const std::string& path);
+
+// The value of a "Name:\tvalue" line of a status file; empty when it has none.
+[[nodiscard]] std::string_view status_field(std::string_view status, std::string_view name);
 
 [[nodiscard]] std::optional<TaskIds> read_task_ids(int proc_fd);
 

@@ -156,6 +156,11 @@ def matching(*text):
     return "^" + escaped.replace("<T>", time_pattern).replace("<N>", r"\d+") + "$"
 
 
+def mbind_refused(err):
+    """Prefix of a command whose mbind calls fail."""
+    return [sys.executable, "-B", os.path.join(HERE, "syscalls.py"), "mbind", str(err)]
+
+
 def needs_root(test):
     return unittest.skipUnless(os.geteuid() == 0, "needs root")(test)
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from harness import (ENVIRONMENT, FAILED, HERE, MPOL, NO_TARGET, NOT_PERMITTED, NOT_SUPPORTED, OK,
-                     PARTLY, CliTest, Victim, lines, main, matching, mpol)
+                     PARTLY, CliTest, Victim, lines, main, matching, mbind_refused, mpol)
 
 NOT_CAUGHT_UP = ("heap memory follows already, stacks and direct mappings follow at the next "
                  "allocation")
@@ -226,10 +226,6 @@ class SetTest(CliTest):
     def test_asking_the_kernel_leaves_the_callers_policy_alone(self):
         result = mpol("run", "interleave:0", "--", MPOL, "policy", "bind:0")
         self.expect_out(result, OK, "^bind:0\n")
-
-
-def mbind_refused(err):
-    return [sys.executable, "-B", os.path.join(HERE, "syscalls.py"), "mbind", str(err)]
 
 
 if __name__ == "__main__":
