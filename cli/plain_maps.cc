@@ -20,7 +20,7 @@ std::string scope_words(const RegionView& region) {
         case RegionView::Scope::kThread:
             return fmt::format("thread {}", region.tid);
         case RegionView::Scope::kLarge:
-            return "large";
+            return region.tid != 0 ? fmt::format("thread {} large", region.tid) : "large";
         case RegionView::Scope::kWaiting:
             break;
     }

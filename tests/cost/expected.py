@@ -46,6 +46,16 @@ OWNER_PAIR_ABOVE_JEMALLOC = {
     "sized-batch": Bound(26, "instructions", _SCOPED_OPERATORS),
 }
 
+_LARGE_APART = ("a thread with another policy for its large allocations chooses by size: the other "
+                "side of the check (a jump, a load, two compares and branches), on top of the "
+                "owner's look-up; for operators a frame, too")
+
+# The same, of a thread with large>=SIZE of its own.
+LARGE_APART_PAIR_ABOVE_JEMALLOC = {
+    "malloc": Bound(30, "instructions", _LARGE_APART),
+    "new": Bound(48, "instructions", _LARGE_APART),
+}
+
 _FOREIGN = ("the owner's look-up of the free (20), its size for the bound in bytes, a place in the "
             "thread's batch, and with the batch a way home past every cache: a look-up and the "
             "lock of the owner's bin for each object (250)")
