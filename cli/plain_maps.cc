@@ -139,7 +139,8 @@ void add_counting_notes(std::string& out, const MapsView& view) {
     const bool incomplete =
         std::any_of(view.regions.begin(), view.regions.end(),
                     [](const RegionView& region) { return !region.effective_whole; });
-    if (incomplete) add(out, "note: some regions are bound to more nodes than can be told\n");
+    if (incomplete)
+        add(out, "note: some regions are bound to nodes or weights that can't be told\n");
 }
 
 }  // namespace

@@ -287,7 +287,15 @@ ScopeId apply_first(int slot) {
     Bound bound;
     {
         const sys::Locked locked(apply_mutex);
-        scope = take_scope();
+        Policy policy;
+        Binding first;
+        uint64_t word = 0;
+        bool keeps_cached = false;
+        const SharedLatch latch = control::slot_latch(local, static_cast<unsigned>(slot));
+        if (read_asked(latch, policy, word, keeps_cached) == Asked::kPolicy) {
+            (void)resolve(policy, sync_allowed(bound), first);
+        }
+        scope = take_scope(first);
         if (scope != kProcessScope) {
             slot_scopes[slot] = {scope, false, 0};
             (void)bind_slot_as_asked(static_cast<unsigned>(slot), bound);

@@ -72,17 +72,17 @@ int bind_large(const KindAsked& asked, const Binding& binding) {
 }
 
 // The scope that holds the kind's binding; kProcessScope when there is none to be had.
-ScopeId scope_for(Kind kind) {
+ScopeId scope_for(Kind kind, const Binding& first) {
     State& state = state_of(kind);
     ScopeId id = state.scope.load(std::memory_order_relaxed);
     if (id != kProcessScope) return id;
-    id = make_kind_scope(kind == Kind::kLarge);
+    id = make_kind_scope(kind == Kind::kLarge, first);
     state.scope.store(id, std::memory_order_release);
     return id;
 }
 
 int bind_kind(Kind kind, const KindAsked& asked, const Binding& binding) {
-    const ScopeId id = scope_for(kind);
+    const ScopeId id = scope_for(kind, binding);
     if (id == kProcessScope) return -EAGAIN;
     const uint32_t bit = bit_of(kind);
     kinds_ever.fetch_or(bit, std::memory_order_release);

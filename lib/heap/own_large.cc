@@ -108,7 +108,11 @@ bool sync_own_large(bool has_own) {
     task.large_wanted = wanted;
     const sys::Locked locked(apply_mutex);
     State& at = states[slot];
-    if (wanted && at.scope == kProcessScope) at.scope = take_scope();
+    if (wanted && at.scope == kProcessScope) {
+        Binding first;
+        (void)resolve(asked.policy, sync_allowed_nodes(), first);
+        at.scope = take_scope(first);
+    }
     if (at.scope == kProcessScope) {
         // Nothing to take back, or no arena to be had.
         store(local.large[slot].applied_errno, static_cast<uint32_t>(wanted ? EAGAIN : 0));

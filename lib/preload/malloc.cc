@@ -106,7 +106,7 @@ MPOL_EXPORT void* calloc(size_t count, size_t size) {
 }
 
 MPOL_EXPORT void free(void* pointer) {
-    return mpol::preload::entries.free(pointer);
+    return mpol::preload::free_by_entry(pointer);
 }
 
 MPOL_EXPORT void* realloc(void* pointer, size_t size) {

@@ -16,7 +16,6 @@
 #define MPOL_EXPORT [[gnu::visibility("default")]]
 
 using mpol::preload::allocate_own_large;
-using mpol::preload::entries;
 using mpol::preload::is_own_large;
 
 namespace {
@@ -100,10 +99,12 @@ void* allocate_aligned(size_t size, std::align_val_t alignment, bool nothrow, vo
     return out_of_memory([=] { return try_aligned(size, alignment); }, nothrow, caller);
 }
 
-[[gnu::always_inline]] inline void release(void* pointer) { entries.free(pointer); }
+[[gnu::always_inline]] inline void release(void* pointer) {
+    mpol::preload::free_by_entry(pointer);
+}
 
 [[gnu::always_inline]] inline void release(void* pointer, size_t size) {
-    entries.free_sized(pointer, size);
+    mpol::preload::free_sized_by_entry(pointer, size);
 }
 
 }  // namespace
