@@ -92,6 +92,16 @@ Json asked_json(const control::Published& asked, uint64_t applied, int err) {
     return out;
 }
 
+Json kind_json(const KindView& view) {
+    const auto& [state, effective] = view;
+    Json kind = {{"kind", kind_name(state.kind)}};
+    const bool has_threshold = state.kind == MPOL_CTL_KIND_LARGE && state.asked.set;
+    kind["threshold_bytes"] = has_threshold ? Json(state.threshold) : Json(nullptr);
+    kind.update(asked_json(state.asked, state.applied, state.applied_errno));
+    kind["effective"] = state.asked.set ? nodes_json(effective) : Json(nullptr);
+    return kind;
+}
+
 Json thread_json(const ThreadView& thread, uint64_t process_generation) {
     Json out = {{"tid", thread.tid}, {"comm", thread.comm}};
     out.update(asked_json(thread.state.asked, thread.state.applied, thread.state.applied_errno));
@@ -101,6 +111,7 @@ Json thread_json(const ThreadView& thread, uint64_t process_generation) {
     out["shares"] = own ? shares_json(thread.state.asked.policy, thread.effective) : Json(nullptr);
     out["caught_up"] = own ? thread.state.task_applied >= thread.state.asked.generation
                            : thread.state.process_seen >= process_generation;
+    out["large"] = own && thread.large ? kind_json(*thread.large) : Json(nullptr);
     return out;
 }
 
@@ -125,14 +136,7 @@ Json errors_json(const ProcessView& view) {
 
 Json kinds_json(const ProcessView& view) {
     Json out = Json::array();
-    for (const auto& [state, effective] : view.kinds) {
-        Json kind = {{"kind", kind_name(state.kind)}};
-        const bool has_threshold = state.kind == MPOL_CTL_KIND_LARGE && state.asked.set;
-        kind["threshold_bytes"] = has_threshold ? Json(state.threshold) : Json(nullptr);
-        kind.update(asked_json(state.asked, state.applied, state.applied_errno));
-        kind["effective"] = state.asked.set ? nodes_json(effective) : Json(nullptr);
-        out.push_back(kind);
-    }
+    for (const KindView& kind : view.kinds) out.push_back(kind_json(kind));
     return out;
 }
 

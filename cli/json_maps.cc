@@ -38,7 +38,7 @@ Json region_json(const RegionView& region) {
                           : waiting ? "waiting"
                           : large   ? "large"
                                     : "process"},
-                {"tid", thread ? Json(region.tid) : Json(nullptr)},
+                {"tid", region.tid != 0 ? Json(region.tid) : Json(nullptr)},
                 {"asked", optional_policy(region.asked)},
                 {"effective", optional_policy(region.effective)},
                 {"effective_complete", region.effective_whole},

@@ -51,18 +51,27 @@ class Owners {
         }
         for (const control::ThreadState& thread : threads_) {
             if (thread.scope != 0) by_scope_.emplace(thread.scope, &thread);
+            if (thread.large && thread.large->scope != 0) {
+                by_large_scope_.emplace(thread.large->scope, &thread);
+            }
         }
     }
 
     void describe(RegionView& region, const NodeMask& allowed) {
         const Owner process = {0, &process_.asked, process_.applied, process_.applied_errno};
         const auto found = by_scope_.find(region.state.scope);
+        const auto large = by_large_scope_.find(region.state.scope);
         if (region.state.scope == 0) {
             follow(region, process, allowed);
         } else if (large_ && large_->scope == region.state.scope) {
             region.scope = RegionView::Scope::kLarge;
             const Owner own = {0, &large_->asked, large_->applied, large_->applied_errno};
             follow(region, large_->asked.set ? own : process, allowed);
+        } else if (large != by_large_scope_.end()) {
+            const control::ThreadState& thread = *large->second;
+            region.scope = RegionView::Scope::kLarge;
+            region.tid = outer_tid(thread.tid);
+            follow(region, owner_of_large(region.tid, thread, process), allowed);
         } else if (found == by_scope_.end()) {
             region.scope = RegionView::Scope::kWaiting;
             take_bound(region);
@@ -70,16 +79,24 @@ class Owners {
             const control::ThreadState& thread = *found->second;
             region.scope = RegionView::Scope::kThread;
             region.tid = outer_tid(thread.tid);
-            const bool own = thread.asked.set;
-            follow(region,
-                   own ? Owner{region.tid, &thread.asked, thread.applied, thread.applied_errno}
-                       : process,
-                   allowed);
+            follow(region, owner_of(region.tid, thread, process), allowed);
             region.applied = region.applied && thread.applied >= thread.asked.generation;
         }
     }
 
   private:
+    static Owner owner_of(pid_t tid, const control::ThreadState& thread, const Owner& process) {
+        if (!thread.asked.set) return process;
+        return {tid, &thread.asked, thread.applied, thread.applied_errno};
+    }
+
+    static Owner owner_of_large(pid_t tid, const control::ThreadState& thread,
+                                const Owner& process) {
+        const control::KindState& large = *thread.large;
+        if (!thread.asked.set || !large.asked.set) return owner_of(tid, thread, process);
+        return {tid, &large.asked, large.applied, large.applied_errno};
+    }
+
     static void take_bound(RegionView& region) {
         if (!region.state.bound) return;
         const Policy& bound = region.state.bound->policy;
@@ -131,6 +148,7 @@ class Owners {
     std::vector<control::ThreadState> threads_;
     std::optional<control::KindState> large_;
     std::map<uint32_t, const control::ThreadState*> by_scope_;
+    std::map<uint32_t, const control::ThreadState*> by_large_scope_;
     std::map<pid_t, pid_t> outer_tids_;
 };
 

@@ -30,13 +30,13 @@ struct RegionView {
     enum class Scope {
         kProcess,
         kThread,
-        kLarge,  // of the kind
+        kLarge,  // large allocations, of the process or of a thread
         kWaiting
     };  // kWaiting: for the next thread that needs one
 
     control::RegionState state;
     Scope scope = Scope::kProcess;
-    pid_t tid = 0;                    // kThread's
+    pid_t tid = 0;                    // kThread's, and kLarge's where it is a thread's
     std::optional<Policy> asked;      // empty: nothing, the kernel's default
     bool applied = true;              // what was asked for is what is bound
     int err = 0;                      // errno of the last application: the one before stays

@@ -67,7 +67,10 @@ std::string kind_words(const control::KindName& kind) {
 }
 
 std::string target_words(const Change& change) {
-    if (change.tid) return fmt::format("thread {}/{}", change.pid, *change.tid);
+    if (change.tid) {
+        const std::string of = change.kind ? kind_words(*change.kind) + " of " : "";
+        return fmt::format("{}thread {}/{}", of, change.pid, *change.tid);
+    }
     if (change.kind) {
         return fmt::format("{} of process {}", kind_words(*change.kind), change.pid);
     }
@@ -78,6 +81,7 @@ std::string policy_words(const Change& change) {
     if (change.policy) return policy_text(*change.policy);
     const bool mapped = change.kind && change.kind->kind != MPOL_CTL_KIND_LARGE;
     if (mapped) return "the threads' task policy";
+    if (change.tid && change.kind) return "the thread's policy";
     if (change.tid || change.kind) return "the process's policy";
     return change.fallback ? policy_text(*change.fallback) + " (what it started with)"
                            : "what it started with";

@@ -60,6 +60,24 @@ void add_threads_summary(std::string& out, const ProcessView& view) {
     }
 }
 
+// of: whose, in front of the kind's name; empty: the process's.
+void add_kind(std::string& out, const std::string& of, const KindView& kind) {
+    const auto& [state, effective] = kind;
+    if (!state.asked.readable) {
+        add(out, "{}{}\n  policy:     unreadable: its bytes in the segment are no policy\n", of,
+            kind_name(state.kind));
+    } else if (state.asked.set) {
+        add(out, "{}{}\n  policy:     {}\n  set by:     {}\n  effective:  {}\n", of,
+            kind_text(state.kind, state.threshold), policy_text(state.asked.policy),
+            setter(state.asked.origin), nodes_words(effective));
+    }
+    if (state.asked.readable && (state.asked.set || state.applied < state.asked.generation)) {
+        add(out, "{}  generation: {}\n",
+            state.asked.set ? "" : of + kind_name(state.kind) + ", taken back\n",
+            progress(state.asked.generation, state.applied, state.applied_errno));
+    }
+}
+
 void add_thread(std::string& out, const ThreadView& thread, uint64_t process_generation) {
     add(out, "thread {} ({})\n", thread.tid, printable(thread.comm));
     const control::Published& asked = thread.state.asked;
@@ -76,25 +94,12 @@ void add_thread(std::string& out, const ThreadView& thread, uint64_t process_gen
         add_weights(out, asked.policy, thread.effective);
         add(out, "  generation: {}\n",
             progress(asked.generation, thread.state.applied, thread.state.applied_errno));
+        if (thread.large) add_kind(out, fmt::format("thread {}, ", thread.tid), *thread.large);
     }
 }
 
 void add_kinds(std::string& out, const ProcessView& view) {
-    for (const auto& [state, effective] : view.kinds) {
-        if (!state.asked.readable) {
-            add(out, "{}\n  policy:     unreadable: its bytes in the segment are no policy\n",
-                kind_name(state.kind));
-        } else if (state.asked.set) {
-            add(out, "{}\n  policy:     {}\n  set by:     {}\n  effective:  {}\n",
-                kind_text(state.kind, state.threshold), policy_text(state.asked.policy),
-                setter(state.asked.origin), nodes_words(effective));
-        }
-        if (state.asked.readable && (state.asked.set || state.applied < state.asked.generation)) {
-            add(out, "{}  generation: {}\n",
-                state.asked.set ? "" : std::string(kind_name(state.kind)) + ", taken back\n",
-                progress(state.asked.generation, state.applied, state.applied_errno));
-        }
-    }
+    for (const KindView& kind : view.kinds) add_kind(out, "", kind);
 }
 
 void add_errors(std::string& out, const ProcessView& view) {

@@ -20,7 +20,7 @@ std::string scope_words(const RegionView& region) {
         case RegionView::Scope::kThread:
             return fmt::format("thread {}", region.tid);
         case RegionView::Scope::kLarge:
-            return "large";
+            return region.tid != 0 ? fmt::format("thread {} large", region.tid) : "large";
         case RegionView::Scope::kWaiting:
             break;
     }
@@ -139,7 +139,8 @@ void add_counting_notes(std::string& out, const MapsView& view) {
     const bool incomplete =
         std::any_of(view.regions.begin(), view.regions.end(),
                     [](const RegionView& region) { return !region.effective_whole; });
-    if (incomplete) add(out, "note: some regions are bound to more nodes than can be told\n");
+    if (incomplete)
+        add(out, "note: some regions are bound to nodes or weights that can't be told\n");
 }
 
 }  // namespace

@@ -51,6 +51,9 @@ Result<void> check(const Arguments& arguments, size_t offset, Change& change) {
 
 control::Result<uint64_t> publish(Target& target, std::optional<control::ThreadSlot> slot,
                                   const Change& change, int timeout_ms) {
+    if (slot && change.kind) {
+        return target.publish_large(*slot, change.kind->threshold, change.policy, timeout_ms);
+    }
     if (slot) return target.publish_thread(*slot, change.policy, timeout_ms);
     if (change.kind)
         return target.publish_kind(*change.kind, change.policy, change.everywhere, timeout_ms);
@@ -75,6 +78,14 @@ tl::unexpected<Error> refused(const Change& change, int err) {
     if (err == EPERM) return failed(EPERM, what, "a seccomp filter in the target refuses mbind(2)");
     if (err == EINVAL) return failed(ENOTSUP, what, "its kernel does not know this mode or flag");
     return failed(err, what, fmt::format("mpol get {} shows its errors", change.pid));
+}
+
+tl::unexpected<Error> follows_process(const Change& change) {
+    return failed(ENODATA,
+                  fmt::format("thread {} of process {} has no policy of its own that its large "
+                              "allocations could differ from",
+                              *change.tid, change.pid),
+                  fmt::format("mpol set {}/{} POLICY first", change.pid, *change.tid));
 }
 
 // Threads that publishing for the process left where they were.
@@ -105,11 +116,12 @@ Result<void> settle_process(const Target& target, Change& change) {
 Result<void> settle_thread(const Target& target, control::ThreadSlot slot, Change& change) {
     const auto thread = target.thread(slot);
     if (!thread || target.outer_tid(thread->tid) != *change.tid) return exited(change);
-    change.superseded = thread->asked.readable && thread->asked.generation > change.generation;
+    const bool large = change.kind && thread->large;
+    const control::Published& asked = large ? thread->large->asked : thread->asked;
+    const int err = large ? thread->large->applied_errno : thread->applied_errno;
+    change.superseded = asked.readable && asked.generation > change.generation;
     change.helper = (target.process().status & MPOL_CTL_STATUS_HELPER) != 0;
-    if (change.applied && thread->applied_errno != 0 && !change.superseded) {
-        return refused(change, thread->applied_errno);
-    }
+    if (change.applied && err != 0 && !change.superseded) return refused(change, err);
     return {};
 }
 
@@ -133,6 +145,9 @@ Result<void> settle_kind(const Target& target, Change& change) {
 }
 
 bool wait_for(const Target& target, std::optional<control::ThreadSlot> slot, const Change& change) {
+    if (slot && change.kind) {
+        return target.wait_large(*slot, change.generation, change.timeout_ms);
+    }
     if (slot) return target.wait_thread(*slot, change.generation, change.timeout_ms);
     if (change.kind) {
         return target.wait_kind(change.kind->kind, change.generation, change.timeout_ms);
@@ -144,6 +159,7 @@ Result<Answer> publish_and_wait(Target& target, std::optional<control::ThreadSlo
     const uint64_t begin = sys::monotonic_ns();
     // Writers hold the lock for microseconds: one that is stuck should make nobody wait longer.
     const auto generation = publish(target, slot, change, kTimeoutMsDefault);
+    if (!generation && generation.error().err == ENODATA) return follows_process(change);
     if (!generation) return failed(generation.error());
     change.generation = *generation;
     if (!change.waited) return Answer{Status::kOk, change};
@@ -176,7 +192,7 @@ Result<size_t> read_kind_of(const Arguments& arguments, bool to_nothing, Change&
         change.kind = kind->kind;
         offset = kind->policy_offset;
     }
-    if (!change.kind || !change.tid) return offset;
+    if (!change.kind || !change.tid || change.kind->kind == MPOL_CTL_KIND_LARGE) return offset;
     return misused(fmt::format("{} is a kind of a whole process's memory: name PID, not PID/TID",
                                kind_name(change.kind->kind)));
 }

@@ -26,6 +26,12 @@ std::optional<NodeMask> effective_of(const control::ProcessState& state, const N
     return nodes;
 }
 
+KindView kind_view(const control::KindState& state, const NodeMask& allowed) {
+    KindView kind{state, {}};
+    if (state.asked.set) (void)contextualise(state.asked.policy, allowed, kind.effective);
+    return kind;
+}
+
 }  // namespace
 
 Result<TargetName> parse_target(std::string_view text) {
@@ -69,13 +75,12 @@ ProcessView view_of(const control::Target& target, const NodeMask& has_memory) {
         // A policy that means nothing here leaves the mask empty.
         if (state.asked.set)
             (void)contextualise(state.asked.policy, view.allowed, thread.effective);
+        if (state.large) thread.large = kind_view(*state.large, view.allowed);
         view.threads.push_back(std::move(thread));
     }
     view.slotless = target.slotless_threads();
     for (const control::KindState& state : target.kinds()) {
-        KindView kind{state, {}};
-        if (state.asked.set) (void)contextualise(state.asked.policy, view.allowed, kind.effective);
-        view.kinds.push_back(kind);
+        view.kinds.push_back(kind_view(state, view.allowed));
     }
     view.regions = target.regions();
     view.errors = target.errors();

@@ -27,17 +27,18 @@ namespace mpol::cli {
     return mode != Mode::kDefault && mode != Mode::kLocal;
 }
 
+// A kind of the process's memory, or a thread's large allocations, with a policy of its own.
+struct KindView {
+    control::KindState state;
+    NodeMask effective;
+};
+
 struct ThreadView {
     pid_t tid = 0;
     std::string comm;  // as the kernel has it: not printable yet
     control::ThreadState state;
     NodeMask effective;  // of its own policy
-};
-
-// A kind of the process's memory with a policy of its own.
-struct KindView {
-    control::KindState state;
-    NodeMask effective;
+    std::optional<KindView> large{};  // where a policy was ever set for them
 };
 
 // A process under control.
@@ -128,7 +129,7 @@ struct Change {
     pid_t pid = 0;
     std::optional<pid_t> tid;
     bool everywhere = false;
-    std::optional<control::KindName> kind;  // of the process's memory; empty: all of it
+    std::optional<control::KindName> kind;  // of that memory; empty: all of it
     std::optional<Policy> policy;  // empty: unset
     uint64_t generation = 0;
     bool waited = true;

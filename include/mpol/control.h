@@ -11,6 +11,8 @@
  *   8 KiB+1 MiB MPOL_CTL_REGIONS region rows  64 B for each region
  *   + 256 KiB   MPOL_CTL_KIND_ROWS kind rows  4 KiB, once a policy of a kind was published
  *   + 4 KiB     MPOL_CTL_EVENTS event rows    64 KiB, once somebody has watched
+ *   + 64 KiB    MPOL_CTL_SLOTS large rows     4 KiB for 16 threads, once one of them was given a
+ *                                             policy for its large allocations
  *
  * Nothing in it is a pointer that anyone follows: addresses are facts to display. A reader copies
  * each field once with an atomic load, validates the copy and uses only the copy. Every u64 and
@@ -37,7 +39,7 @@ extern "C" {
 
 #define MPOL_CTL_NAME "mpol-control"
 #define MPOL_CTL_MAGIC UINT64_C(0x314c54434c4f504d) /* "MPOLCTL1" */
-#define MPOL_CTL_ABI 3u
+#define MPOL_CTL_ABI 4u
 
 #define MPOL_CTL_SLOTS 4096u
 #define MPOL_CTL_REGIONS 4096u
@@ -213,7 +215,8 @@ struct mpol_ctl_header {
     uint64_t process_applied; /* 456 target: the generation in force on every region */
     uint64_t process_errno;   /* 464 target: errno of the last application, 0 when it succeeded */
     uint64_t spare_owner;     /* 472 writers: latch whose word may say SPARE: 0 process, 1+slot,
-                                     1+MPOL_CTL_SLOTS+kind */
+                                     1+MPOL_CTL_SLOTS+kind, or with MPOL_CTL_KIND_ROWS for kind
+                                     and a slot added, that thread's large allocations */
     uint64_t spare[MPOL_CTL_POLICY_WORDS]; /* 480 writers: second copy, shared by all latches */
     uint64_t effective_word;  /* 672 target: latch of the next field, of its own */
     uint64_t effective[2][MPOL_CTL_NODE_WORDS]; /* 680 target: nodes the process's policy means */
@@ -241,7 +244,8 @@ struct mpol_ctl_slot {
     uint64_t process_seen; /* 24 thread: generation of the process's policy that its kernel task
                                  policy reflects, while it follows the process */
     uint32_t applied_errno; /* 32 target: of the last application */
-    uint32_t reserved0;     /* 36 */
+    uint32_t large;         /* 36 writers, or the thread while CLAIMING: 1 its large row is memory;
+                                  before, nobody touches it */
     uint64_t task_applied;  /* 40 thread: generation of word that its kernel task policy reflects */
     uint64_t reserved1[2];  /* 48 */
     uint64_t policy[MPOL_CTL_POLICY_WORDS]; /* 64 writers, or the thread while CLAIMING */
@@ -275,7 +279,9 @@ struct mpol_ctl_event {
     uint32_t reserved[5]; /* 44 */
 };
 
-/* Memory of the process that may follow a policy of its own, whoever allocates it. */
+/* Memory of the process that may follow a policy of its own, whoever allocates it. A thread with a
+ * policy of its own may have another one for its large allocations: a row like that of LARGE, in
+ * mpol_ctl.large. It counts while the thread has its own policy. */
 enum mpol_ctl_kind_id {
     MPOL_CTL_KIND_LARGE = 0, /* allocations of at least a threshold, of threads without a policy */
     MPOL_CTL_KIND_STACK = 1, /* stacks of the threads but the main one */
@@ -329,7 +335,8 @@ enum mpol_ctl_error_code {
 #define MPOL_CTL_REGIONS_OFFSET (MPOL_CTL_SLOTS_OFFSET + MPOL_CTL_SLOTS * 256u)
 #define MPOL_CTL_KINDS_OFFSET (MPOL_CTL_REGIONS_OFFSET + MPOL_CTL_REGIONS * 64u)
 #define MPOL_CTL_EVENTS_OFFSET (MPOL_CTL_KINDS_OFFSET + MPOL_CTL_KIND_ROWS * 256u)
-#define MPOL_CTL_SIZE (MPOL_CTL_EVENTS_OFFSET + MPOL_CTL_EVENTS * 64u)
+#define MPOL_CTL_LARGE_OFFSET (MPOL_CTL_EVENTS_OFFSET + MPOL_CTL_EVENTS * 64u)
+#define MPOL_CTL_SIZE (MPOL_CTL_LARGE_OFFSET + MPOL_CTL_SLOTS * 256u)
 
 struct mpol_ctl {
     struct mpol_ctl_header header;
@@ -338,6 +345,7 @@ struct mpol_ctl {
     struct mpol_ctl_region regions[MPOL_CTL_REGIONS];
     struct mpol_ctl_kind kinds[MPOL_CTL_KIND_ROWS];
     struct mpol_ctl_event events[MPOL_CTL_EVENTS];
+    struct mpol_ctl_kind large[MPOL_CTL_SLOTS]; /* of the thread in that slot */
 };
 
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_header) == 4096);
@@ -372,6 +380,7 @@ MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, events) == MPOL_CTL_EVENTS_OFFSET);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_kind) == 256);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_kind, policy) == 64);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, kinds) == MPOL_CTL_KINDS_OFFSET);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, large) == MPOL_CTL_LARGE_OFFSET);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl) == MPOL_CTL_SIZE);
 
 #ifdef __cplusplus

@@ -59,6 +59,16 @@ struct ProcessState {
     uint32_t status = 0;        // MPOL_CTL_STATUS_*
 };
 
+// One kind of the process's memory (mpol_ctl_kind_id), or a thread's large allocations.
+struct KindState {
+    mpol_ctl_kind_id kind = MPOL_CTL_KIND_LARGE;
+    Published asked;
+    uint64_t threshold = 0;  // bytes; of MPOL_CTL_KIND_LARGE
+    uint64_t applied = 0;    // generation of asked in force
+    int applied_errno = 0;
+    uint32_t scope = 0;  // whose regions hold its memory; 0: none
+};
+
 struct ThreadState {
     unsigned slot = 0;
     pid_t tid = 0;              // in the target's own pid namespace
@@ -68,6 +78,7 @@ struct ThreadState {
     uint64_t process_seen = 0;  // generation of the process's policy that its task policy reflects
     int applied_errno = 0;
     uint32_t scope = 0;         // 0: allocates from the process's regions
+    std::optional<KindState> large{};  // its large allocations, if a policy was ever set for them
 };
 
 // A slot as it is looked up for a thread. Slots pass from thread to thread: a publication goes only
@@ -80,15 +91,6 @@ struct ThreadSlot {
     operator unsigned() const { return slot; }
 };
 
-// One kind of the process's memory (mpol_ctl_kind_id).
-struct KindState {
-    mpol_ctl_kind_id kind = MPOL_CTL_KIND_LARGE;
-    Published asked;
-    uint64_t threshold = 0;  // bytes; of MPOL_CTL_KIND_LARGE
-    uint64_t applied = 0;    // generation of asked in force
-    int applied_errno = 0;
-    uint32_t scope = 0;      // whose regions hold its memory; 0: none
-};
 struct KindName {
     mpol_ctl_kind_id kind = MPOL_CTL_KIND_LARGE;
     uint64_t threshold = 0;
@@ -222,6 +224,11 @@ class Target {
     [[nodiscard]] Result<uint64_t> publish_kind(const KindName& name,
                                                 const std::optional<Policy>& policy,
                                                 bool everywhere, int timeout_ms);
+    // Of a thread's allocations of at least threshold bytes. Failure: ENODATA, the thread has no
+    // policy of its own, which it takes; ESRCH, ENOMEM.
+    [[nodiscard]] Result<uint64_t> publish_large(ThreadSlot slot, uint64_t threshold,
+                                                 const std::optional<Policy>& policy,
+                                                 int timeout_ms);
     // The process's policy, and no thread keeps its own.
     [[nodiscard]] Result<uint64_t> publish_everywhere(const std::optional<Policy>& policy,
                                                       int timeout_ms);
@@ -248,6 +255,7 @@ class Target {
     [[nodiscard]] bool wait_process(uint64_t generation, int timeout_ms) const;
     [[nodiscard]] bool wait_thread(ThreadSlot slot, uint64_t generation, int timeout_ms) const;
     [[nodiscard]] bool wait_kind(mpol_ctl_kind_id kind, uint64_t generation, int timeout_ms) const;
+    [[nodiscard]] bool wait_large(ThreadSlot slot, uint64_t generation, int timeout_ms) const;
     // True when every thread without a policy of its own has the process's as its kernel task policy;
     // one that is blocked or computes does not.
     [[nodiscard]] bool wait_all_threads(uint64_t generation, int timeout_ms) const;
@@ -257,6 +265,7 @@ class Target {
     Target() = default;
     template <class Publish>
     Result<uint64_t> locked(int timeout_ms, Publish publish);
+    [[nodiscard]] Failure exited(ThreadSlot slot) const;
     [[nodiscard]] mpol_ctl_request* free_request();
     template <class Done>
     bool wait(int timeout_ms, Done done) const;

@@ -26,13 +26,27 @@ void give(unsigned slot) {
     taken[slot / 64].fetch_and(~(uint64_t{1} << (slot % 64)), std::memory_order_release);
 }
 
+// What a writer who looked at the slot's former life is about to publish in its large row fails.
+// Sequentially consistent with the claim before it: a writer announces the row, then looks whose
+// the slot is (Target::publish_large). False: a writer, perhaps dead, is still filling the row in.
+bool renew_large(unsigned slot) {
+    if (__atomic_load_n(&local.slots[slot].large, __ATOMIC_SEQ_CST) == 0) return true;
+    mpol_ctl_kind& row = local.large[slot];
+    uint64_t word = load(row.word);
+    return (word & kSpare) == 0 &&
+           SharedMemory::cas(row.word, word, next_generation(word & ~kHasPolicy));
+}
+
 bool usable(unsigned slot) {
     mpol_ctl_slot& row = local.slots[slot];
     if (slot >= kSlotsInFirstPage && slot >= load(local.header.slots_used) &&
         !back_rows(&row, sizeof(row))) {
         return false;
     }
-    return slot_claim<SharedMemory>(row.word);
+    if (!slot_claim<SharedMemory>(row.word)) return false;
+    if (renew_large(slot)) return true;
+    slot_release<SharedMemory>(row.word);
+    return false;
 }
 
 void raise_slots_used(unsigned slots) {
@@ -43,8 +57,20 @@ void raise_slots_used(unsigned slots) {
     }
 }
 
-void open(unsigned slot, const PolicyWords* policy) {
+// No writer publishes here before the slot is open.
+void fill_large(unsigned slot, const LargeWords& large) {
+    mpol_ctl_kind& row = local.large[slot];
+    if (!back_rows(&row, sizeof(row))) return;
+    store(local.slots[slot].large, uint32_t{1});
+    const uint64_t word = next_generation(load(row.word)) | kHasPolicy;
+    for (unsigned i = 0; i < kPolicyWords; ++i) store(row.policy[i], large.policy.words[i]);
+    store(row.threshold[generation(word) % 2], large.threshold);
+    SharedMemory::store(row.word, word);
+}
+
+void open(unsigned slot, const PolicyWords* policy, const LargeWords* large) {
     mpol_ctl_slot& row = local.slots[slot];
+    if (large != nullptr) fill_large(slot, *large);
     store(row.tid, static_cast<uint32_t>(sys::thread_id()));
     store(row.scope, uint32_t{0});
     store(row.applied_errno, uint32_t{0});
@@ -61,14 +87,14 @@ void open(unsigned slot, const PolicyWords* policy) {
 
 }  // namespace
 
-int claim_slot(const PolicyWords* policy) {
+int claim_slot(const PolicyWords* policy, const LargeWords* large) {
     for (unsigned word = 0; word < kBitmapWords; ++word) {
         for (uint64_t free = ~taken[word].load(std::memory_order_relaxed); free != 0;
              free &= free - 1) {
             const unsigned slot = word * 64 + static_cast<unsigned>(std::countr_zero(free));
             if (!take(slot)) continue;
             if (usable(slot)) {
-                open(slot, policy);
+                open(slot, policy, large);
                 return static_cast<int>(slot);
             }
             give(slot);

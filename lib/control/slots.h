@@ -11,9 +11,16 @@ namespace mpol::control {
 
 inline constexpr int kNoSlot = -1;
 
-// Claims the lowest free slot for the calling thread. With a policy (of the creating thread) the
-// slot opens with it. kNoSlot when all are taken: the thread then follows the process.
-[[nodiscard]] int claim_slot(const PolicyWords* policy);
+// A policy for large allocations: of at least threshold bytes.
+struct LargeWords {
+    PolicyWords policy{};
+    uint64_t threshold = 0;
+};
+
+// Claims the lowest free slot for the calling thread. With a policy, and one for large allocations
+// (of the creating thread), the slot opens with them. kNoSlot when all are taken: the thread then
+// follows the process.
+[[nodiscard]] int claim_slot(const PolicyWords* policy, const LargeWords* large = nullptr);
 void release_slot(int slot);
 
 // After abandon(): no slot is taken.

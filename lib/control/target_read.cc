@@ -26,6 +26,16 @@ Published read_published(const SharedLatch& latch) {
     return out;
 }
 
+KindState read_kind(const mpol_ctl_kind& row, const SharedLatch& latch) {
+    KindState state;
+    state.asked = read_published(latch);
+    state.threshold = load(row.threshold[state.asked.generation % 2]);
+    state.applied = load(row.applied);
+    state.applied_errno = static_cast<int>(load(row.applied_errno) & INT_MAX);
+    state.scope = load(row.scope);
+    return state;
+}
+
 std::optional<Bound> read_bound(const mpol_ctl_region& row) {
     Bound bound;
     for (unsigned attempt = 0; attempt < kLatchTries; ++attempt) {
@@ -77,6 +87,10 @@ std::optional<ThreadState> Target::thread(unsigned slot) const {
         state.process_seen = load(row.process_seen);
         state.applied_errno = static_cast<int>(load(row.applied_errno) & INT_MAX);
         state.scope = load(row.scope);
+        state.large.reset();
+        if (load(row.large) != 0) {
+            state.large = read_kind(segment_->large[slot], large_latch(*segment_, slot));
+        }
         // All of one thread: the generation changes whenever the slot passes to another.
         if (generation(load(row.word)) == generation(before)) return state;
     }
@@ -98,15 +112,8 @@ std::vector<KindState> Target::kinds() const {
     const uint32_t published = load(segment_->header.kinds);
     for (unsigned kind = 0; kind < MPOL_CTL_KINDS; ++kind) {
         if ((published >> kind & 1) == 0) continue;
-        const mpol_ctl_kind& row = segment_->kinds[kind];
-        KindState state;
-        state.kind = static_cast<mpol_ctl_kind_id>(kind);
-        state.asked = read_published(kind_latch(*segment_, kind));
-        state.threshold = load(row.threshold[state.asked.generation % 2]);
-        state.applied = load(row.applied);
-        state.applied_errno = static_cast<int>(load(row.applied_errno) & INT_MAX);
-        state.scope = load(row.scope);
-        all.push_back(state);
+        all.push_back(read_kind(segment_->kinds[kind], kind_latch(*segment_, kind)));
+        all.back().kind = static_cast<mpol_ctl_kind_id>(kind);
     }
     return all;
 }

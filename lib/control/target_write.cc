@@ -42,6 +42,17 @@ bool publish_one(mpol_ctl& segment, uint64_t owner, const SharedLatch& latch, ui
     return latch_publish(latch, seen, policy ? kHasPolicy : 0, words.words);
 }
 
+// Goes with the thread's own policy. The caller holds the writers' lock.
+void unset_large(mpol_ctl& segment, unsigned slot, const Origin& origin) {
+    if (load(segment.slots[slot].large) == 0) return;
+    const SharedLatch latch = large_latch(segment, slot);
+    const uint64_t seen = SharedMemory::load(*latch.word);
+    // A thread that exits meanwhile needs no unset.
+    if ((seen & kHasPolicy) != 0) {
+        (void)publish_one(segment, kFirstLargeOwner + slot, latch, seen, std::nullopt, origin);
+    }
+}
+
 // No thread has a policy of its own any more.
 void unset_threads(mpol_ctl& segment, const Origin& origin) {
     const unsigned used = std::min(load(segment.header.slots_used), MPOL_CTL_SLOTS);
@@ -49,8 +60,8 @@ void unset_threads(mpol_ctl& segment, const Origin& origin) {
         const SharedLatch latch = slot_latch(segment, slot);
         const uint64_t seen = SharedMemory::load(*latch.word);
         if ((seen & kState) != kLive || (seen & kHasPolicy) == 0) continue;
-        // A thread that exits meanwhile needs no unset.
         (void)publish_one(segment, 1 + slot, latch, seen, std::nullopt, origin);
+        unset_large(segment, slot, origin);
     }
 }
 
@@ -100,6 +111,11 @@ Result<uint64_t> Target::publish_process(const std::optional<Policy>& policy, in
     });
 }
 
+Failure Target::exited(ThreadSlot slot) const {
+    return fail(ESRCH,
+                fmt::format("the thread in slot {} of process {} has exited", slot.slot, pid_));
+}
+
 Result<uint64_t> Target::publish_thread(ThreadSlot slot, const std::optional<Policy>& policy,
                                         int timeout_ms) {
     const Origin origin = origin_of(writer_, keep_cached_);
@@ -109,11 +125,44 @@ Result<uint64_t> Target::publish_thread(ThreadSlot slot, const std::optional<Pol
         // The tid is of the life that seen is of: in another, the publication fails.
         if ((seen & kState) != kLive || !is_of(segment_->slots[slot.slot], slot) ||
             !publish_one(*segment_, 1 + slot.slot, latch, seen, policy, origin)) {
-            return tl::unexpected(
-                fail(ESRCH, fmt::format("the thread in slot {} of process {} has exited", slot.slot,
-                                        pid_)));
+            return tl::unexpected(exited(slot));
         }
+        if (!policy) unset_large(*segment_, slot.slot, origin);
         return generation(next_generation(seen));
+    });
+}
+
+Result<uint64_t> Target::publish_large(ThreadSlot slot, uint64_t threshold,
+                                       const std::optional<Policy>& policy, int timeout_ms) {
+    const Origin origin = origin_of(writer_, keep_cached_);
+    return locked(timeout_ms, [&]() -> Result<uint64_t> {
+        mpol_ctl_slot& thread = segment_->slots[slot.slot];
+        const auto at = MPOL_CTL_LARGE_OFFSET + off_t{slot.slot} * sizeof(mpol_ctl_kind);
+        // The row is no memory before its first use: asking may fail, touching may kill.
+        if (load(thread.large) == 0 && ::fallocate(fd_, 0, at, sizeof(mpol_ctl_kind)) != 0) {
+            return tl::unexpected(fail(errno, fmt::format("no memory for a thread's row in the "
+                                                          "control segment of process {}",
+                                                          pid_)));
+        }
+        // Announced, then the row's word, then whose the slot is: in a later life the publication
+        // fails. Pairs with renew_large in slots.cc.
+        __atomic_store_n(&thread.large, uint32_t{1}, __ATOMIC_SEQ_CST);
+        const SharedLatch latch = large_latch(*segment_, slot.slot);
+        const uint64_t seen = SharedMemory::load(*latch.word);
+        const uint64_t life = __atomic_load_n(&thread.word, __ATOMIC_SEQ_CST);
+        const bool lives = (life & kState) == kLive && is_of(thread, slot);
+        if (lives && policy && (life & kHasPolicy) == 0) {
+            return tl::unexpected(
+                fail(ENODATA, fmt::format("the thread in slot {} of process {} follows the process",
+                                          slot.slot, pid_)));
+        }
+        const uint64_t next = generation(next_generation(seen));
+        if (lives) store(segment_->large[slot.slot].threshold[next % 2], policy ? threshold : 0);
+        if (!lives ||
+            !publish_one(*segment_, kFirstLargeOwner + slot.slot, latch, seen, policy, origin)) {
+            return tl::unexpected(exited(slot));
+        }
+        return next;
     });
 }
 
@@ -256,6 +305,16 @@ bool Target::wait_process(uint64_t wanted, int timeout_ms) const {
 
 bool Target::wait_kind(mpol_ctl_kind_id kind, uint64_t wanted, int timeout_ms) const {
     return wait(timeout_ms, [&] { return load(segment_->kinds[kind].applied) >= wanted; });
+}
+
+bool Target::wait_large(ThreadSlot slot, uint64_t wanted, int timeout_ms) const {
+    const mpol_ctl_slot& thread = segment_->slots[slot.slot];
+    bool gone = false;
+    const bool done = wait(timeout_ms, [&] {
+        gone = !is_of(thread, slot) || (load(thread.word) & kState) != kLive;
+        return gone || load(segment_->large[slot.slot].applied) >= wanted;
+    });
+    return done && !gone;
 }
 
 bool Target::wait_all_threads(uint64_t wanted, int timeout_ms) const {

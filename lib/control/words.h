@@ -134,6 +134,12 @@ static_assert(kWeightWord + kWeightedNodesMax / 8 == kPolicyWords);
     return {&segment.kinds[kind].word, segment.kinds[kind].policy, segment.header.spare,
             kPolicyWords};
 }
+// Precondition: slot < MPOL_CTL_SLOTS, and the row is memory (mpol_ctl_slot.large is not 0).
+[[nodiscard]] inline SharedLatch large_latch(mpol_ctl& segment, unsigned slot) {
+    return {&segment.large[slot].word, segment.large[slot].policy, segment.header.spare,
+            kPolicyWords};
+}
+inline constexpr uint64_t kFirstLargeOwner = 1 + MPOL_CTL_SLOTS + MPOL_CTL_KIND_ROWS;
 // Latches that only the target writes, with a second copy of their own.
 [[nodiscard]] inline SharedLatch effective_latch(mpol_ctl& segment) {
     return {&segment.header.effective_word, segment.header.effective[0],
@@ -144,10 +150,16 @@ static_assert(kWeightWord + kWeightedNodesMax / 8 == kPolicyWords);
             kNodeWords};
 }
 
-// The latch that header.spare_owner names: 0 the process, 1 + slot, then the kinds. False: no such
-// latch.
+// The latch that header.spare_owner names: 0 the process, 1 + slot, then the kinds and the threads'
+// large allocations. False: no such latch.
 [[nodiscard]] inline bool owner_latch(mpol_ctl& segment, uint64_t owner, SharedLatch& ret_latch) {
     constexpr uint64_t kFirstKind = 1 + MPOL_CTL_SLOTS;
+    if (owner >= kFirstLargeOwner) {
+        const uint64_t slot = owner - kFirstLargeOwner;
+        if (slot >= MPOL_CTL_SLOTS || load(segment.slots[slot].large) == 0) return false;
+        ret_latch = large_latch(segment, static_cast<unsigned>(slot));
+        return true;
+    }
     if (owner >= kFirstKind + MPOL_CTL_KINDS) return false;
     if (owner == 0) {
         ret_latch = process_latch(segment);

@@ -7,6 +7,7 @@
 
 #include "control/segment.h"
 #include "heap/kinds.h"
+#include "heap/own_large.h"
 #include "heap/purge.h"
 #include "heap/requests.h"
 #include "policy/contextualise.h"
@@ -140,17 +141,17 @@ void bind_process_as_asked(Bound& bound) {
     bound.any = true;
 }
 
-// apply_mutex held. For a slot whose thread has a scope.
-void bind_slot_as_asked(unsigned slot, Bound& bound) {
+// apply_mutex held. For a slot whose thread has a scope. True when that was bound.
+bool bind_slot_as_asked(unsigned slot, Bound& bound) {
     SlotScope& at = slot_scopes[slot];
     uint64_t word = SharedMemory::load(local.slots[slot].word);
-    if (at.scope == kProcessScope || generation(word) == at.bound) return;
+    if (at.scope == kProcessScope || generation(word) == at.bound) return false;
     Policy policy;
     Binding binding;
     int err = 0;
     switch (read_asked(control::slot_latch(local, slot), policy, word, at.keeps_cached)) {
         case Asked::kUnreadable:
-            return;
+            return false;
         case Asked::kNothing:
             // Memory of a thread that follows the process again follows it too.
             scope_at(at.scope).follows_process = true;
@@ -168,6 +169,16 @@ void bind_slot_as_asked(unsigned slot, Bound& bound) {
     bound.slots[slot / 64] |= uint64_t{1} << (slot % 64);
     if (!at.keeps_cached) bound.purged[at.scope / 64] |= uint64_t{1} << (at.scope % 64);
     bound.any = true;
+    return true;
+}
+
+// apply_mutex held. rebound: the thread's own scope was.
+void bind_large_of_slot(unsigned slot, bool rebound, Bound& bound) {
+    const ScopeId id = bind_own_large(slot, slot_scopes[slot].scope, rebound);
+    if (id == kProcessScope) return;
+    bound.slots[slot / 64] |= uint64_t{1} << (slot % 64);
+    if (own_large_is_purged(slot)) bound.purged[id / 64] |= uint64_t{1} << (id % 64);
+    bound.any = true;
 }
 
 void bind_as_asked(Bound& bound) {
@@ -178,7 +189,9 @@ void bind_as_asked(Bound& bound) {
     bound.any |= bound.kinds != 0;
     if (!several_scopes.load(std::memory_order_acquire)) return;
     const unsigned used = std::min(load(local.header.slots_used), MPOL_CTL_SLOTS);
-    for (unsigned slot = 0; slot < used; ++slot) bind_slot_as_asked(slot, bound);
+    for (unsigned slot = 0; slot < used; ++slot) {
+        bind_large_of_slot(slot, bind_slot_as_asked(slot, bound), bound);
+    }
 }
 
 template <class Visit>
@@ -207,6 +220,7 @@ void report(const Bound& bound) {
     }
     for_each_bit(bound.slots, [](unsigned slot) {
         store(local.slots[slot].applied, slot_scopes[slot].bound);
+        report_own_large(slot);
     });
     report_kinds(bound.kinds);
     control::count(MPOL_CTL_APPLIED);
@@ -227,6 +241,11 @@ NodeMask allowed_now() {
     NodeMask allowed;
     if (sys::get_mems_allowed(allowed) != 0) return NodeMask::first_nodes(kMaxNodes);
     return allowed;
+}
+
+NodeMask sync_allowed_nodes() {
+    Bound bound;
+    return sync_allowed(bound);
 }
 
 bool any_binding() {
@@ -268,10 +287,18 @@ ScopeId apply_first(int slot) {
     Bound bound;
     {
         const sys::Locked locked(apply_mutex);
-        scope = take_scope();
+        Policy policy;
+        Binding first;
+        uint64_t word = 0;
+        bool keeps_cached = false;
+        const SharedLatch latch = control::slot_latch(local, static_cast<unsigned>(slot));
+        if (read_asked(latch, policy, word, keeps_cached) == Asked::kPolicy) {
+            (void)resolve(policy, sync_allowed(bound), first);
+        }
+        scope = take_scope(first);
         if (scope != kProcessScope) {
             slot_scopes[slot] = {scope, false, 0};
-            bind_slot_as_asked(static_cast<unsigned>(slot), bound);
+            (void)bind_slot_as_asked(static_cast<unsigned>(slot), bound);
         } else {
             store(local.slots[slot].applied_errno, uint32_t{EAGAIN});
         }

@@ -19,6 +19,9 @@ namespace mpol::heap {
 // The memory nodes that the process may use now. All nodes where the kernel won't tell.
 [[nodiscard]] NodeMask allowed_now();
 
+// The same, known to those who apply from then on. apply_mutex held.
+[[nodiscard]] NodeMask sync_allowed_nodes();
+
 // Some scope is bound: a change of the cpuset concerns this process.
 [[nodiscard]] bool any_binding();
 

@@ -6,6 +6,7 @@
 #include "control/segment.h"
 #include "heap/apply.h"
 #include "heap/kind_ranges.h"
+#include "heap/kind_rows.h"
 #include "heap/purge.h"
 #include "heap/task.h"
 #include "policy/weights.h"
@@ -38,37 +39,8 @@ constinit size_t threshold_off = 0;
 
 State& state_of(Kind kind) { return states[static_cast<unsigned>(kind)]; }
 
-// What the row asks for, whole.
-struct Asked {
-    uint64_t word = 0;
-    bool set = false;
-    Policy policy{};
-    uint64_t threshold = 0;
-    bool keeps_cached = false;
-};
-
-// False: keep what is in force.
-bool read_row(unsigned kind, control::PolicyWords& words, Asked& ret_asked) {
-    Asked asked;
-    if (!control::latch_read(control::kind_latch(local, kind), words.words, asked.word)) {
-        control::count(MPOL_CTL_LATCH_GAVE_UP);
-        return false;
-    }
-    // Two publications later the place is another one's; that one's epoch brings us here again.
-    asked.threshold = load(local.kinds[kind].threshold[generation(asked.word) % 2]);
-    asked.set = (asked.word & kHasPolicy) != 0;
-    asked.keeps_cached = control::keeps_cached(words);
-    ret_asked = asked;
-    return true;
-}
-
-bool read_asked(unsigned kind, Asked& ret_asked) {
-    control::PolicyWords words;
-    control::Origin origin;
-    if (!read_row(kind, words, ret_asked)) return false;
-    if (!ret_asked.set || control::decode(words, ret_asked.policy, origin)) return true;
-    control::record_error(MPOL_CTL_ERROR_LATCH, EINVAL, words.words[0]);
-    return false;
+bool read_row(unsigned kind, control::PolicyWords& words, KindAsked& ret_asked) {
+    return read_kind_row(local.kinds[kind], control::kind_latch(local, kind), words, ret_asked);
 }
 
 bool rows_usable() {
@@ -83,7 +55,7 @@ size_t cached_bytes_max() {
     return bytes;
 }
 
-int bind_large(const Asked& asked, const Binding& binding) {
+int bind_large(const KindAsked& asked, const Binding& binding) {
     const ScopeId id = state_of(Kind::kLarge).scope.load(std::memory_order_relaxed);
     if (threshold_off == 0) threshold_off = je_oversize_threshold;
     scope_at(id).follows_process = !asked.set;
@@ -100,17 +72,17 @@ int bind_large(const Asked& asked, const Binding& binding) {
 }
 
 // The scope that holds the kind's binding; kProcessScope when there is none to be had.
-ScopeId scope_for(Kind kind) {
+ScopeId scope_for(Kind kind, const Binding& first) {
     State& state = state_of(kind);
     ScopeId id = state.scope.load(std::memory_order_relaxed);
     if (id != kProcessScope) return id;
-    id = make_kind_scope(kind == Kind::kLarge);
+    id = make_kind_scope(kind == Kind::kLarge, first);
     state.scope.store(id, std::memory_order_release);
     return id;
 }
 
-int bind_kind(Kind kind, const Asked& asked, const Binding& binding) {
-    const ScopeId id = scope_for(kind);
+int bind_kind(Kind kind, const KindAsked& asked, const Binding& binding) {
+    const ScopeId id = scope_for(kind, binding);
     if (id == kProcessScope) return -EAGAIN;
     const uint32_t bit = bit_of(kind);
     kinds_ever.fetch_or(bit, std::memory_order_release);
@@ -134,7 +106,7 @@ int bind_kind(Kind kind, const Asked& asked, const Binding& binding) {
     return bind_existing(kind, before, binding);
 }
 
-int bind_as_asked(Kind kind, const Asked& asked, SyncAllowed* sync_allowed, void* pass) {
+int bind_as_asked(Kind kind, const KindAsked& asked, SyncAllowed* sync_allowed, void* pass) {
     Binding binding;
     if (asked.set) {
         if (kind == Kind::kLarge && (asked.threshold < MPOL_CTL_THRESHOLD_MIN ||
@@ -166,9 +138,9 @@ uint32_t bind_kinds(SyncAllowed* sync_allowed, void* pass) {
     if (load(local.header.kinds) == 0) return bound;
     const bool usable = rows_usable();
     for (unsigned kind = 0; usable && kind < MPOL_CTL_KINDS; ++kind) {
-        Asked asked;
+        KindAsked asked;
         if (generation(SharedMemory::load(local.kinds[kind].word)) == states[kind].bound ||
-            !read_asked(kind, asked)) {
+            !read_kind_asked(local.kinds[kind], control::kind_latch(local, kind), asked)) {
             continue;
         }
         states[kind].err = bind_as_asked(static_cast<Kind>(kind), asked, sync_allowed, pass);
@@ -226,7 +198,7 @@ KindLegacy read_kinds() {
     KindLegacy legacy{};
     if (!rows_usable()) return legacy;
     for (unsigned kind = 0; kind < MPOL_CTL_KINDS; ++kind) {
-        Asked asked;
+        KindAsked asked;
         if (!read_row(kind, legacy.policy[kind], asked) || !asked.set) continue;
         legacy.threshold[kind] = asked.threshold;
         legacy.set |= 1U << kind;

@@ -10,6 +10,7 @@
 #include "heap/locks.h"
 #include "heap/migrate_walk.h"
 #include "heap/notify.h"
+#include "heap/own_large.h"
 #include "sys/sys.h"
 
 namespace mpol::heap {
@@ -33,6 +34,7 @@ struct Job {
     bool paused = false;      // the lease has run out
     bool everything = false;
     ScopeId scope = kProcessScope;
+    ScopeId large = kProcessScope;
     uint64_t bytes_per_second = 0;
     uint64_t lease_ns = 0;  // 0: none
     uint64_t beat = 0;
@@ -101,12 +103,14 @@ bool begin(uint64_t now) {
     job.scope = job.everything ? kProcessScope : scope_of_slot(who - 1);
     // Of a thread that follows the process nothing is its own.
     if (!job.everything && job.scope == kProcessScope) job.scope = kScopesMax;
+    job.large = job.everything ? kProcessScope : large_scope_of_slot(who - 1);
+    if (job.large == kProcessScope) job.large = job.scope;
     job.generation = generation(word);
     job.bytes_per_second = load(row().bytes_per_second);
     job.lease_ns = uint64_t{std::min(load(row().lease_ms), kLeaseMsMax)} * 1'000'000;
     job.beat = load(row().beat);
     job.beat_seen_ns = job.began_ns = job.next_ns = now;
-    walk.begin(job.everything, job.scope, job.tally);
+    walk.begin(job.everything, job.scope, job.large, job.tally);
     publish_progress();
     if (!change_state(MPOL_CTL_MIGRATION_ASKED, MPOL_CTL_MIGRATION_RUNNING)) job = {};
     return job.generation != 0;
@@ -169,7 +173,7 @@ int64_t migrate_some() {
     if (now < job.next_ns) return static_cast<int64_t>(std::min(job.next_ns - now, kLookNs));
     if (walk.outdated()) {
         ++job.rewrites;
-        walk.begin(job.everything, job.scope, job.tally);
+        walk.begin(job.everything, job.scope, job.large, job.tally);
     }
     bool over = false;
     const int err = walk.mover().settled() ? walk.advance(job.tally, over) : run_batch(now);

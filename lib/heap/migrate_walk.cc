@@ -87,10 +87,10 @@ bool counts_in_32_bits(const NodeMask& of) {
 }  // namespace
 
 uint64_t Walk::policies() const {
-    if (!everything_) return scope_ < scope_count() ? binding_generation(scope_) : 0;
     uint64_t sum = 0;
     for (unsigned id = 0; id < scope_count(); ++id) {
-        sum += 1 + binding_generation(static_cast<ScopeId>(id));
+        if (concerns(static_cast<ScopeId>(id)))
+            sum += 1 + binding_generation(static_cast<ScopeId>(id));
     }
     return sum;
 }
@@ -114,9 +114,10 @@ void Walk::learn_placement() {
     mover_.set_short_index(in_32_bits);
 }
 
-void Walk::begin(bool everything, ScopeId scope, Tally& tally) {
+void Walk::begin(bool everything, ScopeId scope, ScopeId large, Tally& tally) {
     everything_ = everything;
     scope_ = scope;
+    large_ = large;
     policies_ = policies();
     row_ = 0;
     at_ = 0;

@@ -14,9 +14,10 @@ namespace mpol::heap {
 
 class Walk {
   public:
-    // Begins over all regions, or over those of one scope. The tally's counts of what is found on
+    // Begins over all regions, or over those of a thread: its scope, and that of its large
+    // allocations where it has one (else the same again). The tally's counts of what is found on
     // the way begin anew too; what was moved stays counted.
-    void begin(bool everything, ScopeId scope, Tally& tally);
+    void begin(bool everything, ScopeId scope, ScopeId large, Tally& tally);
     // A policy that it goes by has been rewritten since, or a scope was added.
     [[nodiscard]] bool outdated() const { return policies_ != policies(); }
 
@@ -38,7 +39,9 @@ class Walk {
     // Busy pages kept for a second try; those beyond count as failed at once.
     static constexpr unsigned kBusyMax = 4096;
 
-    [[nodiscard]] bool concerns(ScopeId scope) const { return everything_ || scope == scope_; }
+    [[nodiscard]] bool concerns(ScopeId scope) const {
+        return everything_ || scope == scope_ || scope == large_;
+    }
     [[nodiscard]] uint64_t policies() const;
     [[nodiscard]] bool next_chunk(Chunk& ret_chunk);
     int take_up(const Chunk& chunk, Tally& tally);
@@ -48,6 +51,7 @@ class Walk {
 
     bool everything_ = false;
     ScopeId scope_ = kProcessScope;
+    ScopeId large_ = kProcessScope;
     uint64_t policies_ = 0;
     unsigned row_ = 0;
     uintptr_t at_ = 0;  // in that region; 0: at its start

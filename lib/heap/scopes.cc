@@ -52,7 +52,10 @@ constexpr ExtentHooks kHooks = {extent_alloc, nullptr,      nullptr,      nullpt
                                 nullptr,      extent_purge, extent_split, extent_merge};
 
 // A new arena on the scope's hooks; false when jemalloc has none to give.
-bool make_arena(Scope& scope) {
+bool make_arena(ScopeId id, const Binding& first) {
+    Scope& scope = scopes[id];
+    // Before jemalloc touches the arena's first pages.
+    if (first.set) (void)bind_scope(id, first);
     scope.hooks = kHooks;
     ExtentHooks* hooks = &scope.hooks;
     unsigned arena = 0;
@@ -67,30 +70,30 @@ bool make_arena(Scope& scope) {
 Scope& scope_at(ScopeId id) { return scopes[id]; }
 unsigned scope_count() { return scopes_made.load(std::memory_order_acquire); }
 
-ScopeId make_kind_scope(bool with_arena) {
-    const uint32_t id = scopes_made.load(std::memory_order_relaxed);
-    if (id >= kScopesMax || (with_arena && !make_arena(scopes[id]))) {
+ScopeId make_kind_scope(bool with_arena, const Binding& first) {
+    const auto id = static_cast<ScopeId>(scopes_made.load(std::memory_order_relaxed));
+    if (id >= kScopesMax || (with_arena && !make_arena(id, first))) {
         control::record_error(MPOL_CTL_ERROR_SCOPE, EAGAIN, id);
         return kProcessScope;
     }
-    scopes_made.store(id + 1, std::memory_order_release);
-    return static_cast<ScopeId>(id);
+    scopes_made.store(id + 1U, std::memory_order_release);
+    return id;
 }
 
-ScopeId take_scope() {
+ScopeId take_scope(const Binding& first) {
     if (waiting_count > 0) return waiting[--waiting_count];
-    const uint32_t id = scopes_made.load(std::memory_order_relaxed);
+    const auto id = static_cast<ScopeId>(scopes_made.load(std::memory_order_relaxed));
     const bool allowed =
         several_scopes.load(std::memory_order_relaxed) || prepare_several_scopes();
-    if (!allowed || id >= kScopesMax || !make_arena(scopes[id])) {
+    if (!allowed || id >= kScopesMax || !make_arena(id, first)) {
         control::record_error(MPOL_CTL_ERROR_SCOPE, EAGAIN, id);
         return kProcessScope;
     }
-    scopes_made.store(id + 1, std::memory_order_release);
+    scopes_made.store(id + 1U, std::memory_order_release);
     control::count(MPOL_CTL_SCOPES);
     several_scopes.store(true, std::memory_order_release);
     __atomic_fetch_or(&local.header.status, MPOL_CTL_STATUS_MULTI, __ATOMIC_ACQ_REL);
-    return static_cast<ScopeId>(id);
+    return id;
 }
 
 void give_scope(ScopeId id) {

@@ -55,12 +55,13 @@ extern std::atomic<bool> several_scopes;
 [[nodiscard]] bool prepare_several_scopes();
 
 // A scope that no thread has: with an arena, or as the holder of a binding. kProcessScope when
-// there is none to be had. apply_mutex held.
-[[nodiscard]] ScopeId make_kind_scope(bool with_arena);
+// there is none to be had. An arena begins with pages of its own, which lie as first says.
+// apply_mutex held.
+[[nodiscard]] ScopeId make_kind_scope(bool with_arena, const Binding& first);
 
 // A scope for a thread: a waiting one, or a new one with a new arena. kProcessScope when there is
 // none to be had. apply_mutex held.
-[[nodiscard]] ScopeId take_scope();
+[[nodiscard]] ScopeId take_scope(const Binding& first);
 // Its thread has left. apply_mutex held.
 void give_scope(ScopeId id);
 

@@ -5,7 +5,9 @@
 
 #include "control/segment.h"
 #include "heap/apply.h"
+#include "heap/kind_rows.h"
 #include "heap/locks.h"
+#include "heap/own_large.h"
 #include "heap/purge.h"
 #include "heap/weighted.h"
 #include "sys/sys.h"
@@ -162,6 +164,12 @@ void sync_process() {
 
 }  // namespace
 
+void Task::act_on(uint32_t seen) {
+    const bool routed = large_above != SIZE_MAX;
+    epoch = routed ? seen - 1 : seen;
+    routed_epoch = routed ? seen : kNotRouted;
+}
+
 Inheritance inheritance() {
     const Task& task = this_task;
     Inheritance from;
@@ -175,6 +183,12 @@ Inheritance inheritance() {
     from.has_policy =
         control::latch_read(control::slot_latch(local, slot), from.policy.words, word) &&
         (word & kHasPolicy) != 0;
+    KindAsked large;
+    from.has_large = from.has_policy && task.large_wanted &&
+                     read_kind_row(local.large[slot], control::large_latch(local, slot),
+                                   from.large.policy, large) &&
+                     large.set;
+    from.large.threshold = large.threshold;
     return from;
 }
 
@@ -187,7 +201,8 @@ void begin_task(const Inheritance& from) {
     if (!from.has_policy) task.process_generation = from.process_generation;
     {
         const Inside inside(slot_gate);
-        task.slot = control::claim_slot(from.has_policy ? &from.policy : nullptr);
+        task.slot = control::claim_slot(from.has_policy ? &from.policy : nullptr,
+                                        from.has_large ? &from.large : nullptr);
     }
     task.slotless = task.slot < 0;
     if (task.slotless) {
@@ -200,6 +215,7 @@ void begin_task(const Inheritance& from) {
     }
     if (task.owned_scope != kProcessScope && task.slot >= 0) {
         adopt_scope(task.slot, task.owned_scope);
+        adopt_own_large();
         store(local.slots[task.slot].scope, uint32_t{task.scope});
     }
 }
@@ -209,8 +225,11 @@ void sync_task(bool pending) {
     if (this_task.exited) return;
     const uint64_t own = this_task.own_generation;
     const uint64_t process = this_task.process_generation;
-    if (!sync_own()) sync_process();
-    if (this_task.own_generation != own || (process != 0 && this_task.process_generation != process)) {
+    const bool has_own = sync_own();
+    if (!has_own) sync_process();
+    const bool large = sync_own_large(has_own);
+    if (large || this_task.own_generation != own ||
+        (process != 0 && this_task.process_generation != process)) {
         acknowledge();
     }
 }
@@ -242,6 +261,7 @@ void end_task() {
     Task& task = this_task;
     if (task.exited) return;
     leave_for_process();
+    leave_own_large();
     if (task.owned_scope != kProcessScope) leave_scope(task.slot);
     task.owned_scope = kProcessScope;
     if (task.slot >= 0) {
@@ -261,6 +281,10 @@ void rebirth_task() {
     task.in_slow_path = false;
     task.own_generation = 0;
     task.process_generation = 0;
+    task.large_generation = 0;
+    task.large_wanted = false;
+    task.large_above = SIZE_MAX;
+    task.routed_epoch = Task::kNotRouted;
 }
 
 }  // namespace mpol::heap

@@ -32,6 +32,19 @@ struct Task {
     uint64_t process_generation = 0;
     int saved_mode_word = 0;        // kernel task policy of before the first change by us
     NodeMask saved_nodes{};
+    // Hot in a thread whose large allocations have a policy of their own (own_large.h): the epoch
+    // that it has acted on, while `epoch` is one that never comes; and above how many bytes they
+    // begin.
+    uint64_t routed_epoch = kNotRouted;
+    size_t large_above = SIZE_MAX;
+    unsigned large_arena = 0;
+    ScopeId large_scope = kProcessScope;
+    bool large_wanted = false;
+    uint64_t large_generation = 0;
+
+    static constexpr uint64_t kNotRouted = ~uint64_t{0};
+    // Up to date with the segment at that epoch.
+    void act_on(uint32_t seen);
 };
 
 #define MPOL_TLS __attribute__((tls_model("initial-exec"), visibility("hidden")))
@@ -41,6 +54,8 @@ extern thread_local constinit Task this_task MPOL_TLS;
 struct Inheritance {
     bool has_policy = false;
     control::PolicyWords policy{};
+    bool has_large = false;  // of its own
+    control::LargeWords large{};
     bool task_policy_saved = false;
     int saved_mode_word = 0;
     NodeMask saved_nodes{};

@@ -19,14 +19,22 @@ namespace {
 
 constexpr size_t kPage = 4096;
 
+// Apart, so that the owner's path is a leaf.
+[[gnu::noinline]] void free_others(void* pointer) {
+    return is_foreign(pointer) ? free_foreign(pointer) : je_free(pointer);
+}
+
+[[gnu::noinline]] void free_sized_others(void* pointer, size_t size) {
+    return is_foreign(pointer) ? free_foreign(pointer) : je_je_sdallocx_noflags(pointer, size);
+}
+
 void free_checked(void* pointer) {
-    if (is_foreign(pointer)) return free_foreign(pointer);
-    return je_free(pointer);
+    return is_surely_own(pointer) ? je_free(pointer) : free_others(pointer);
 }
 
 void free_sized_checked(void* pointer, size_t size) {
-    if (is_foreign(pointer)) return free_foreign(pointer);
-    return je_je_sdallocx_noflags(pointer, size);
+    return is_surely_own(pointer) ? je_je_sdallocx_noflags(pointer, size)
+                                  : free_sized_others(pointer, size);
 }
 
 // Turns the owner check on, for good. False when the kernel refuses; nothing has changed then.

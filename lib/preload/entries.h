@@ -16,4 +16,13 @@ struct Entries {
 };
 extern Entries entries [[gnu::visibility("hidden")]];
 
+// Relaxed: a thread that still finds jemalloc's own has memory of one scope only, or comes to
+// others' by something that orders it after the change. One jump through memory, as without.
+[[gnu::always_inline]] inline void free_by_entry(void* pointer) {
+    return __atomic_load_n(&entries.free, __ATOMIC_RELAXED)(pointer);
+}
+[[gnu::always_inline]] inline void free_sized_by_entry(void* pointer, size_t size) {
+    return __atomic_load_n(&entries.free_sized, __ATOMIC_RELAXED)(pointer, size);
+}
+
 }  // namespace mpol::preload

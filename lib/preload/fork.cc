@@ -21,6 +21,7 @@
 #include "heap/kinds.h"
 #include "heap/locks.h"
 #include "heap/migrate.h"
+#include "heap/own_large.h"
 #include "heap/requests.h"
 #include "heap/task.h"
 #include "preload/foreign_batch.h"
@@ -136,6 +137,7 @@ void leave_parent() {
     heap::renew_requests();
     heap::forget_migration();
     heap::orphan_scopes(heap::this_task.owned_scope);
+    heap::orphan_own_large(heap::this_task.large_scope);
     heap::rebirth_task();
     forget_helper();
     inherit_foreign();

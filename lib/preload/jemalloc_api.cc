@@ -9,11 +9,19 @@
 
 using mpol::preload::check;
 using mpol::preload::free_foreign;
+using mpol::preload::in_own_large;
 using mpol::preload::is_foreign;
+using mpol::preload::is_own_large;
+using mpol::preload::up_to_date;
 
 namespace {
 // MALLOCX_TCACHE(...) given: the caller has chosen a cache.
 bool chose_cache(int flags) { return (flags & (0xfff << 8)) != 0; }
+
+[[gnu::cold, gnu::noinline]] int catch_up(size_t size, int flags) {
+    mpol::preload::slow_path();
+    return is_own_large(size) ? in_own_large(flags) : flags;
+}
 }  // namespace
 
 // What the library can't do without, whatever MALLOC_CONF says: other settings would take memory
@@ -27,12 +35,12 @@ extern "C" const char* je_malloc_conf;
 const char* je_malloc_conf = "muzzy_decay_ms:0";
 
 MPOL_EXPORT void* mallocx(size_t size, int flags) {
-    check();
+    if (!up_to_date()) flags = catch_up(size, flags);
     return je_mallocx(size, flags);
 }
 
 MPOL_EXPORT void* rallocx(void* pointer, size_t size, int flags) {
-    check();
+    if (!up_to_date()) flags = catch_up(size, flags);
     if (is_foreign(pointer)) flags = mpol::preload::without_cache(flags);
     return je_rallocx(pointer, size, flags);
 }

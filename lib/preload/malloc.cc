@@ -13,29 +13,84 @@
 
 #define MPOL_EXPORT extern "C" [[gnu::visibility("default")]]
 
-using mpol::preload::check;
+using mpol::preload::allocate_own_large;
 using mpol::preload::is_foreign;
+using mpol::preload::is_own_large;
+using mpol::preload::routed_and_up_to_date;
 using mpol::preload::up_to_date;
 
 namespace {
 
 constexpr size_t kPage = 4096;
 
-// Apart, so that the fast path stays a leaf: a check and a jump.
-[[gnu::cold, gnu::noinline]] void* malloc_slow(size_t size) {
+// Apart, so that the fast path stays a leaf: a check and a jump. And apart from each other, because
+// a thread whose allocations are chosen by size always comes by the first one: a leaf too.
+[[gnu::cold, gnu::noinline]] void* malloc_behind(size_t size);
+[[gnu::cold, gnu::noinline]] void* malloc_large(size_t size);
+
+[[gnu::noinline]] void* malloc_slow(size_t size) {
+    if (!routed_and_up_to_date()) return malloc_behind(size);
+    return is_own_large(size) ? malloc_large(size) : je_malloc(size);
+}
+
+void* malloc_large(size_t size) {
+    void* const large = allocate_own_large(size);
+    return large != nullptr ? large : je_malloc(size);
+}
+
+void* malloc_behind(size_t size) {
     mpol::preload::slow_path();
-    return je_malloc(size);
+    return is_own_large(size) ? malloc_large(size) : je_malloc(size);
 }
 
 [[gnu::cold, gnu::noinline]] void* calloc_slow(size_t count, size_t size) {
-    mpol::preload::slow_path();
+    if (!routed_and_up_to_date()) mpol::preload::slow_path();
+    size_t bytes = 0;
+    if (!__builtin_mul_overflow(count, size, &bytes) && is_own_large(bytes)) {
+        if (void* const large = allocate_own_large(bytes, 1, true)) return large;
+    }
     return je_calloc(count, size);
+}
+
+using Align = void*(size_t alignment, size_t size);
+
+[[gnu::cold, gnu::noinline]] void* align_slow(size_t alignment, size_t size, Align* align) {
+    mpol::preload::slow_path();
+    if (is_own_large(size)) {
+        if (void* const large = allocate_own_large(size, alignment)) return large;
+    }
+    return align(alignment, size);
+}
+
+[[gnu::cold, gnu::noinline]] int posix_memalign_slow(void** ret_pointer, size_t alignment,
+                                                     size_t size) {
+    mpol::preload::slow_path();
+    if (is_own_large(size) && alignment >= sizeof(void*)) {
+        if (void* const large = allocate_own_large(size, alignment)) {
+            *ret_pointer = large;
+            return 0;
+        }
+    }
+    return je_posix_memalign(ret_pointer, alignment, size);
 }
 
 // jemalloc 5.3 leaves errno alone when these fail; malloc(3) says ENOMEM.
 void* or_enomem(void* pointer) {
     if (pointer == nullptr) errno = ENOMEM;
     return pointer;
+}
+
+[[gnu::always_inline]] inline void* reallocate(void* pointer, size_t size) {
+    if (is_foreign(pointer)) return mpol::preload::realloc_foreign(pointer, size);
+    if (mpol::heap::becomes_large(size)) return mpol::preload::realloc_into_large(pointer, size);
+    void* const moved = je_realloc(pointer, size);
+    return size == 0 ? moved : or_enomem(moved);
+}
+
+[[gnu::cold, gnu::noinline]] void* realloc_slow(void* pointer, size_t size) {
+    mpol::preload::slow_path();
+    if (mpol::preload::has_own_large()) return mpol::preload::realloc_by_size(pointer, size);
+    return reallocate(pointer, size);
 }
 
 }  // namespace
@@ -51,15 +106,12 @@ MPOL_EXPORT void* calloc(size_t count, size_t size) {
 }
 
 MPOL_EXPORT void free(void* pointer) {
-    return mpol::preload::entries.free(pointer);
+    return mpol::preload::free_by_entry(pointer);
 }
 
 MPOL_EXPORT void* realloc(void* pointer, size_t size) {
-    check();
-    if (is_foreign(pointer)) return mpol::preload::realloc_foreign(pointer, size);
-    if (mpol::heap::becomes_large(size)) return mpol::preload::realloc_into_large(pointer, size);
-    void* const moved = je_realloc(pointer, size);
-    return size == 0 ? moved : or_enomem(moved);
+    if (!up_to_date()) return realloc_slow(pointer, size);
+    return reallocate(pointer, size);
 }
 
 MPOL_EXPORT void* reallocarray(void* pointer, size_t count, size_t size) {
@@ -72,33 +124,31 @@ MPOL_EXPORT void* reallocarray(void* pointer, size_t count, size_t size) {
 }
 
 MPOL_EXPORT int posix_memalign(void** ret_pointer, size_t alignment, size_t size) {
-    check();
+    if (!up_to_date()) return posix_memalign_slow(ret_pointer, alignment, size);
     return je_posix_memalign(ret_pointer, alignment, size);
 }
 
 MPOL_EXPORT void* aligned_alloc(size_t alignment, size_t size) {
-    check();
+    if (!up_to_date()) return align_slow(alignment, size, je_aligned_alloc);
     return je_aligned_alloc(alignment, size);
 }
 
 MPOL_EXPORT void* memalign(size_t alignment, size_t size) {
-    check();
-    return or_enomem(je_memalign(alignment, size));
+    return or_enomem(up_to_date() ? je_memalign(alignment, size)
+                                  : align_slow(alignment, size, je_memalign));
 }
 
 MPOL_EXPORT void* valloc(size_t size) {
-    check();
-    return or_enomem(je_valloc(size));
+    return or_enomem(up_to_date() ? je_valloc(size) : align_slow(kPage, size, je_memalign));
 }
 
 // jemalloc has none, and glibc's would return memory that jemalloc's free does not know.
 MPOL_EXPORT void* pvalloc(size_t size) {
-    check();
     if (size > SIZE_MAX - kPage) {
         errno = ENOMEM;
         return nullptr;
     }
-    return or_enomem(je_memalign(kPage, size == 0 ? kPage : (size + kPage - 1) & ~(kPage - 1)));
+    return memalign(kPage, size == 0 ? kPage : (size + kPage - 1) & ~(kPage - 1));
 }
 
 MPOL_EXPORT size_t malloc_usable_size(void* pointer) { return je_malloc_usable_size(pointer); }

@@ -15,7 +15,8 @@
 
 #define MPOL_EXPORT [[gnu::visibility("default")]]
 
-using mpol::preload::entries;
+using mpol::preload::allocate_own_large;
+using mpol::preload::is_own_large;
 
 namespace {
 
@@ -59,8 +60,8 @@ template <class Try>
 }
 
 [[gnu::cold, gnu::noinline]] void* allocate_slow(size_t size, bool nothrow, void* caller) {
-    mpol::preload::slow_path();
-    void* pointer = je_malloc(size);
+    if (!mpol::preload::routed_and_up_to_date()) mpol::preload::slow_path();
+    void* pointer = is_own_large(size) ? allocate_own_large(size) : je_malloc(size);
     return pointer != nullptr ? pointer : new_failed(size, nothrow, caller);
 }
 
@@ -77,23 +78,33 @@ template <class Try>
     return pointer;
 }
 
-void* allocate_aligned(size_t size, std::align_val_t alignment, bool nothrow, void* caller) {
-    mpol::preload::check();
-    const auto attempt = [size, alignment] {
-        void* pointer = nullptr;
-        const size_t least = sizeof(void*);
-        const auto wanted = static_cast<size_t>(alignment);
-        return je_posix_memalign(&pointer, wanted < least ? least : wanted, size) == 0 ? pointer
-                                                                                       : nullptr;
-    };
-    void* pointer = attempt();
-    return pointer != nullptr ? pointer : out_of_memory(attempt, nothrow, caller);
+void* try_aligned(size_t size, std::align_val_t alignment) {
+    void* pointer = nullptr;
+    const size_t least = sizeof(void*);
+    const auto wanted = static_cast<size_t>(alignment);
+    return je_posix_memalign(&pointer, wanted < least ? least : wanted, size) == 0 ? pointer
+                                                                                   : nullptr;
 }
 
-[[gnu::always_inline]] inline void release(void* pointer) { entries.free(pointer); }
+[[gnu::cold, gnu::noinline]] void* try_aligned_slow(size_t size, std::align_val_t alignment) {
+    mpol::preload::slow_path();
+    if (is_own_large(size)) return allocate_own_large(size, static_cast<size_t>(alignment));
+    return try_aligned(size, alignment);
+}
+
+void* allocate_aligned(size_t size, std::align_val_t alignment, bool nothrow, void* caller) {
+    const bool current = mpol::preload::up_to_date();
+    void* pointer = current ? try_aligned(size, alignment) : try_aligned_slow(size, alignment);
+    if (pointer != nullptr) return pointer;
+    return out_of_memory([=] { return try_aligned(size, alignment); }, nothrow, caller);
+}
+
+[[gnu::always_inline]] inline void release(void* pointer) {
+    mpol::preload::free_by_entry(pointer);
+}
 
 [[gnu::always_inline]] inline void release(void* pointer, size_t size) {
-    entries.free_sized(pointer, size);
+    mpol::preload::free_sized_by_entry(pointer, size);
 }
 
 }  // namespace

@@ -86,6 +86,7 @@ void ensure_published() {
 }
 
 void slow_path() {
+    if (routed_and_up_to_date()) return;
     heap::Task& task = heap::this_task;
     const sys::ErrnoGuard guard;
     if (task.in_slow_path) return;
@@ -93,7 +94,8 @@ void slow_path() {
     if (control::copied()) become_child();
     ensure_published();
     // Before reading what was published: a later publication brings the thread here again.
-    task.epoch = load(local.header.epoch);
+    const uint32_t epoch = load(local.header.epoch);
+    task.epoch = epoch;
     const bool known = task.slot != control::kNoSlot || task.exited || task.slotless;
     if (!known) adopt_thread();
     // A thread that was up to date before: somebody has published something, or the heap has grown.
@@ -104,6 +106,7 @@ void slow_path() {
     heap::sync_task(!helped);
     // The thread's own policy may be the first that binds anything, after the helper has looked.
     if (helped && heap::any_binding()) start_cpuset_watch();
+    task.act_on(epoch);
     task.in_slow_path = false;
 }
 

@@ -4,6 +4,7 @@
 
 #include "control/segment.h"
 #include "heap/task.h"
+#include "preload/own_large.h"
 
 namespace mpol::preload {
 
@@ -12,6 +13,13 @@ namespace mpol::preload {
 [[gnu::always_inline]] inline bool up_to_date() {
     const uint32_t epoch = __atomic_load_n(&control::local.header.epoch, __ATOMIC_RELAXED);
     return __builtin_expect(epoch == heap::this_task.epoch, 1);
+}
+
+// The same of a thread that is never up to date by that, because its allocations are chosen by
+// size.
+[[gnu::always_inline]] inline bool routed_and_up_to_date() {
+    const uint64_t epoch = __atomic_load_n(&control::local.header.epoch, __ATOMIC_RELAXED);
+    return __builtin_expect(epoch == heap::this_task.routed_epoch, 1);
 }
 
 // First call of the process: sets everything up. First call of a thread: claims its slot. Else:

@@ -61,9 +61,12 @@ class Victim:
 
     def asleep(self):
         for tid in os.listdir(f"/proc/{self.pid}/task"):
-            with open(f"/proc/{self.pid}/task/{tid}/stat", errors="replace") as stat:
-                if stat.read().rpartition(")")[2].split()[0] != "S":
-                    return False
+            try:
+                with open(f"/proc/{self.pid}/task/{tid}/stat", errors="replace") as stat:
+                    if stat.read().rpartition(")")[2].split()[0] != "S":
+                        return False
+            except (FileNotFoundError, ProcessLookupError):
+                return False  # It has exited since.
         return True
 
     def settle(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-from harness import OK, PARTLY, USAGE, CliTest, Victim, lines, main, matching, mpol
+from harness import FAILED, OK, PARTLY, USAGE, CliTest, Victim, lines, main, matching, mpol
 
 
 class KindsTest(CliTest):
@@ -30,6 +30,35 @@ class KindsTest(CliTest):
             change = self.value("set", victim.pid, "large>=96K:bind:0")
             self.assertEqual((change["kind"], change["threshold_bytes"], change["applied"]),
                              ("large", 96 << 10, True))
+
+    def test_a_thread_has_its_own_large_allocations(self):
+        with Victim() as victim:
+            tid = victim.start_thread()
+            thread = f"{victim.pid}/{tid}"
+            self.expect(mpol("set", thread, "large>=2M:local"), FAILED, "", lines(
+                f"mpol: thread {tid} of process {victim.pid} has no policy of its own that its "
+                "large allocations could differ from", f"hint: mpol set {thread} POLICY first"))
+            mpol("set", thread, "bind:0", "--no-wait")
+            self.expect_out(mpol("set", thread, "large>=2M:local", "--timeout", "20"), PARTLY, matching(
+                f"large>=2M of thread {thread}: local published as generation <N>, not applied "
+                "after 20 ms",
+                f"note: thread {tid} has not caught up: it takes effect at its next allocation"))
+            victim.ask("allocate", tid)
+            shown = mpol("get", thread).stdout
+            self.assertRegex(shown, rf"thread {tid}, large>=2M\n  policy:     local\n"
+                             r"  set by:     user .*\n  effective:  -\n"
+                             r"  generation: \d+, applied\n$")
+            row = self.value("get", victim.pid)["threads"][1]["large"]
+            self.assertEqual((row["kind"], row["threshold_bytes"], row["asked"]["text"],
+                              row["applied"]), ("large", 2 << 20, "local", True))
+            victim.ask("hold_in", tid, 4 << 20)
+            regions = self.value("maps", victim.pid)["regions"]
+            self.assertIn(("large", tid), [(each["scope"], each["tid"]) for each in regions])
+            self.assertRegex(mpol("maps", victim.pid).stdout, rf"thread {tid} large +local +local ")
+            self.expect_out(mpol("set", thread, "large>=3M:bind:0"), OK, matching(
+                f"large>=3M of thread {thread}: bind:0 applied in <N> us, effective nodes 0"))
+            self.expect_out(mpol("unset", thread, "large"), OK, matching(
+                f"large of thread {thread}: the thread's policy applied in <N> us"))
 
     def test_a_kind_is_taken_back(self):
         with Victim() as victim:

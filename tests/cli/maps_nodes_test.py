@@ -49,6 +49,33 @@ def misplaced_bytes(pid, region, wanted, unit=PAGE):
     return wrong * PAGE
 
 
+def misplaced_in_stretches(pid, region):
+    """The same where the kernel interleaves stretch by stretch: by numa_maps' policy of each."""
+    end = region["start"] + region["committed_bytes"]
+    wrong = 0
+    for start, stop, nodes in interleaved_ranges(pid, region["start"], end):
+        stretch = {"start": start, "committed_bytes": stop - start}
+        wrong += misplaced_bytes(pid, stretch, lambda i, nodes=nodes: nodes[i % len(nodes)])
+    return wrong
+
+
+def interleaved_ranges(pid, first, end):
+    lines = []
+    with open(f"/proc/{pid}/numa_maps", encoding="ascii", errors="replace") as file:
+        for line in file:
+            address, policy = line.split()[:2]
+            lines.append((int(address, 16), policy))
+    for (start, policy), (stop, _) in zip(lines, lines[1:] + [(end, "")]):
+        if first <= start < end:
+            mode, _, text = policy.partition(":")
+            assert mode == "interleave", policy
+            nodes = []
+            for part in text.split(","):
+                low, _, high = part.partition("-")
+                nodes += range(int(low), int(high or low) + 1)
+            yield start, min(stop, end), nodes
+
+
 @unittest.skipUnless(have_four_nodes(), "needs memory on nodes 0-3")
 class MapsNodesTest(CliTest):
     def start(self, *policy, huge="never"):
@@ -144,17 +171,73 @@ class MapsNodesTest(CliTest):
         self.assertEqual([one["tid"] for one in own], tids)
         for region, node in zip(own, ("2", "3")):
             self.assertGreaterEqual(region["resident_by_node"][node], 8 * MIB)
-            # The arena's own first pages, from before it had a policy.
-            others = region["resident_bytes"] - region["resident_by_node"][node]
-            self.assertLess(others, MIB)
-            self.assertEqual(region["misplaced_bytes"], others)
-        before = own[1]["misplaced_bytes"]
+            # The arena's own first pages, too.
+            self.assertEqual(list(region["resident_by_node"]), [node])
+            self.assertEqual(region["misplaced_bytes"], 0)
         self.rewrite(f"{victim.pid}/{tids[0]}", "bind:1")
         _, first, second = self.regions(victim)
         self.assertGreaterEqual(first["resident_by_node"]["2"], 8 * MIB)
         self.assertEqual(first["misplaced_bytes"],
                          first["resident_bytes"] - first["resident_by_node"].get("1", 0))
-        self.assertEqual(second["misplaced_bytes"], before)
+        self.assertEqual(second["misplaced_bytes"], 0)
+
+    def test_large_allocations_of_a_thread_have_regions_of_their_own(self):
+        victim = self.start("bind:0")
+        thread = f"{victim.pid}/{(tid := victim.start_thread())}"
+        mpol("set", thread, "bind:2", "--no-wait")
+        mpol("set", thread, "large>=2M:bind:3", "--no-wait")
+        victim.ask("allocate", tid)
+        for size in (MIB, 8 * MIB):
+            victim.ask("touch", victim.ask("hold_in", tid, size), size)
+        _, own, large = self.regions(victim)
+        self.assertEqual([(each["scope"], each["tid"], each["asked"]["text"],
+                           list(each["resident_by_node"]), each["misplaced_bytes"])
+                          for each in (own, large)],
+                         [("thread", tid, "bind:2", ["2"], 0), ("large", tid, "bind:3", ["3"], 0)])
+        self.assertGreaterEqual(large["resident_bytes"], 8 * MIB)
+        self.rewrite(thread, "large>=2M:bind:1")
+        large = self.regions(victim)[2]
+        self.assertEqual(large["misplaced_bytes"], large["resident_bytes"])
+        result = mpol("migrate", thread)
+        self.assertEqual(result.returncode, OK, result.stderr)
+        _, own, large = self.regions(victim)
+        self.assertEqual((own["misplaced_bytes"], large["misplaced_bytes"]), (0, 0))
+        self.assertEqual(list(large["resident_by_node"]), ["1"])
+
+    def test_weights_of_ones_own_say_of_each_page_where_it_belongs(self):
+        victim = self.start("bind:0")
+        thread = f"{victim.pid}/{(tid := victim.start_thread())}"
+        mpol("set", thread, "weighted interleave:0-3;weights=5,3,2,1", "--no-wait")
+        victim.ask("allocate", tid)
+        victim.ask("touch", victim.ask("hold_in", tid, 88 * MIB), 88 * MIB)
+        region = self.regions(victim)[1]
+        self.assertEqual(region["effective"]["text"], "weighted interleave:0-3;weights=5,3,2,1")
+        self.assertEqual(region["misplaced_bytes"], 0)
+        self.assertEqual(misplaced_in_stretches(victim.pid, region), 0)
+        self.rewrite(thread, "weighted interleave:0-3;weights=1,1,1,8")
+        region = self.regions(victim)[1]
+        self.assertGreater(region["misplaced_bytes"], 32 * MIB)
+        self.assertEqual(region["misplaced_bytes"], misplaced_in_stretches(victim.pid, region))
+
+    def test_weights_of_a_scope_that_waits_are_not_told(self):
+        victim = self.start("bind:0")
+        tid = victim.start_thread()
+        mpol("set", f"{victim.pid}/{tid}", "weighted interleave:0-3;weights=5,3,2,1", "--no-wait")
+        victim.ask("allocate", tid)
+        victim.ask("touch", victim.ask("hold_in", tid, 8 * MIB), 8 * MIB)
+        victim.ask("end", tid)
+        region = self.regions(victim)[1]
+        self.assertEqual((region["scope"], region["tid"], region["asked"]), ("waiting", None, None))
+        self.assertEqual((region["effective_complete"], region["misplaced_bytes"]), (False, None))
+        self.assertIn("note: some regions are bound to nodes or weights that can't be told\n",
+                      mpol("maps", victim.pid).stdout)
+        # Once the process is rewritten it follows, as every scope without a thread.
+        self.rewrite(victim.pid, "bind:3")
+        region = self.regions(victim)[1]
+        self.assertEqual((region["effective"]["text"], region["effective_complete"]),
+                         ("bind:3", True))
+        self.assertEqual(region["misplaced_bytes"],
+                         region["resident_bytes"] - region["resident_by_node"].get("3", 0))
 
     def test_huge_pages_are_counted_and_belong_where_2_mib_do(self):
         victim = self.start("interleave:0-1", huge="always")

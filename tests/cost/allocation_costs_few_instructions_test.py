@@ -29,6 +29,11 @@ def thread_policy(pid):
     cost.probe("set-thread", pid, pid, "bind:0")
 
 
+def large_policy(pid):
+    thread_policy(pid)
+    cost.probe("set-large", pid, pid, "bind:0")
+
+
 def in_force(setting, pid):
     """The loop ran under what it is said to have run under."""
     if setting is nothing:
@@ -36,7 +41,7 @@ def in_force(setting, pid):
     shown = cost.show(pid)
     if setting is process_policy:
         return shown["applied"] == shown["asked"] > 1 and shown["errors"] == 0
-    return shown["scopes"] == 1 and shown["errors"] == 0
+    return shown["scopes"] == (2 if setting is large_policy else 1) and shown["errors"] == 0
 
 
 def run(library, kind, count, setting):
@@ -61,6 +66,7 @@ def main():
         "no policy": (nothing, expected.PAIR_ABOVE_JEMALLOC),
         "the process's policy": (process_policy, expected.PAIR_ABOVE_JEMALLOC),
         "several scopes, by the owner": (thread_policy, expected.OWNER_PAIR_ABOVE_JEMALLOC),
+        "the thread's large apart": (large_policy, expected.LARGE_APART_PAIR_ABOVE_JEMALLOC),
     }
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         base = {kind: pool.submit(instructions, jemalloc, kind)

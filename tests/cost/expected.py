@@ -19,8 +19,8 @@ _PAIR = ("one check of the epoch (load, compare with the thread's own copy, bran
 _OPERATORS = ("the check and the jumps of malloc, and a frame and a test for the new-handler "
               "around jemalloc's malloc, which libjemalloc's operator has inlined: 10; two to spare")
 _SCOPES = ("once a thread has a policy of its own, every free looks its pointer's owner up (shift, "
-           "bounds, load, compare with the thread's scope): 14 more than the 6 without scopes")
-_SCOPED_OPERATORS = "the 14 of the owner's look-up, on top of what operators may cost"
+           "bounds, load, compare with the thread's scope): 11 more than the 6 without scopes")
+_SCOPED_OPERATORS = "the 11 of the owner's look-up, on top of what operators may cost"
 
 # Kind of loop: bound. Instructions for one pair, more than under Debian's libjemalloc.so.2.
 PAIR_ABOVE_JEMALLOC = {
@@ -44,6 +44,16 @@ OWNER_PAIR_ABOVE_JEMALLOC = {
     "new-batch": Bound(26, "instructions", _SCOPED_OPERATORS),
     "sized": Bound(26, "instructions", _SCOPED_OPERATORS),
     "sized-batch": Bound(26, "instructions", _SCOPED_OPERATORS),
+}
+
+_LARGE_APART = ("a thread with another policy for its large allocations chooses by size: the other "
+                "side of the check (a jump, a load, two compares and branches), on top of the "
+                "owner's look-up; for operators a frame, too")
+
+# The same, of a thread with large>=SIZE of its own.
+LARGE_APART_PAIR_ABOVE_JEMALLOC = {
+    "malloc": Bound(26, "instructions", _LARGE_APART),
+    "new": Bound(46, "instructions", _LARGE_APART),
 }
 
 _FOREIGN = ("the owner's look-up of the free (20), its size for the bound in bytes, a place in the "

@@ -3,6 +3,7 @@
 //
 //   probe set PID POLICY            prints the generation published
 //   probe set-thread PID TID POLICY
+//   probe set-large PID TID POLICY  for allocations of 1 MiB and more
 //   probe wait PID GENERATION       until it is in force
 //   probe show PID                  "name value" lines
 #include <fmt/format.h>
@@ -20,6 +21,7 @@ namespace {
 using namespace mpol;
 
 constexpr int kWaitMs = 60'000;
+constexpr uint64_t kLargeBytes = uint64_t{1} << 20;
 
 [[noreturn]] void fail(const std::string& what) {
     std::cerr << "probe: " << what << std::endl;
@@ -65,6 +67,10 @@ int main(int argc, char** argv) {
     } else if (verb == "set-thread" && argc == 5) {
         const unsigned slot = must(target.slot_of(std::atoi(argv[3])));
         std::cout << must(target.publish_thread(slot, policy_of(pid, argv[4]), kWaitMs))
+                  << std::endl;
+    } else if (verb == "set-large" && argc == 5) {
+        const control::ThreadSlot slot = must(target.slot_of(std::atoi(argv[3])));
+        std::cout << must(target.publish_large(slot, kLargeBytes, policy_of(pid, argv[4]), kWaitMs))
                   << std::endl;
     } else if (verb == "wait" && argc == 4) {
         if (!target.wait_process(std::strtoull(argv[3], nullptr, 10), kWaitMs))

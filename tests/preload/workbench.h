@@ -51,6 +51,10 @@ class Workbench : public Subject {
                   const std::optional<Policy>& policy,
                   const std::vector<unsigned>& threads = {kMain});
 
+    // Of a thread that has a policy of its own: for its allocations of threshold bytes and more.
+    void set_large(control::Target& target, uint64_t threshold, const std::optional<Policy>& policy,
+                   unsigned thread);
+
     // Runs anything else by name: the number it answers with.
     uint64_t run(unsigned thread, const std::string& verb, uint64_t first = 0, uint64_t second = 0);
     std::string run_text(unsigned thread, const std::string& verb, uint64_t first = 0,
