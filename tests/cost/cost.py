@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the subject under a library and counts. Every figure that is checked is printed."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +17,8 @@ PRELOAD = os.environ["MPOL_PRELOAD"]
 SUBJECT = os.environ["MPOL_COST_SUBJECT"]
 PROBE = os.environ["MPOL_COST_PROBE"]
 JEMALLOC = os.environ.get("MPOL_JEMALLOC", "")
+KEPT = os.environ.get("MPOL_COST_FILE", "")  # receives a line of JSON for each figure
+TEST = os.path.basename(sys.argv[0]).removesuffix("_test.py")
 
 
 def skip(reason):
@@ -49,6 +52,10 @@ class Table:
               f"at most {bound.limit:g}", flush=True)
         if not within:
             print(f"     the bound's reason: {bound.reason}")
+        if KEPT:
+            with open(KEPT, "a", encoding="utf-8") as file:
+                file.write(json.dumps({"test": TEST, "name": name, "measured": measured,
+                                       **bound._asdict()}) + "\n")
 
     def require(self, name, true):
         self.failed = self.failed or not true
