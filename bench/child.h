@@ -2,6 +2,7 @@
 // Processes under the preloaded library for a benchmark to look at or to rewrite.
 #pragma once
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -11,7 +12,9 @@
 #include <cstdlib>
 #include <ctime>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "control/attach.h"
 
@@ -27,21 +30,28 @@ inline void sleep_ns(long ns) {
     ::nanosleep(&pause, nullptr);
 }
 
-// This program again, preloaded, with one argument; its stdin and stdout are pipes. Killed at the
+// A program whose stdin and stdout are pipes; it says something once it is ready. Killed at the
 // end.
 class Child {
   public:
-    explicit Child(const char* argument) {
+    // This program again, preloaded, with one argument.
+    explicit Child(const char* argument)
+        : Child({"/proc/self/exe", argument}, MPOL_PRELOAD_LIBRARY) {}
+    // command: found as execvp(3) does. library: what is preloaded; nullptr: nothing.
+    Child(const std::vector<std::string>& command, const char* library) {
+        std::vector<char*> words;
+        for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
+        words.push_back(nullptr);
         int in[2];
         int out[2];
-        if (::pipe(in) != 0 || ::pipe(out) != 0) fail("no pipes");
+        if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0) fail("no pipes");
         pid_ = ::fork();
         if (pid_ == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             ::dup2(in[0], STDIN_FILENO);
             ::dup2(out[1], STDOUT_FILENO);
-            ::setenv("LD_PRELOAD", MPOL_PRELOAD_LIBRARY, 1);
-            ::execl("/proc/self/exe", "benchmark", argument, nullptr);
+            if (library != nullptr) ::setenv("LD_PRELOAD", library, 1);
+            ::execvp(words[0], words.data());
             ::_exit(127);
         }
         ::close(in[0]);
@@ -61,8 +71,11 @@ class Child {
     Child& operator=(const Child&) = delete;
 
     [[nodiscard]] pid_t pid() const { return pid_; }
-    void tell(char command) {
-        if (::write(to_, &command, 1) != 1) fail("the child does not listen");
+    template <class Message>
+    void tell(const Message& message) {
+        if (::write(to_, &message, sizeof(message)) != sizeof(message)) {
+            fail("the child does not listen");
+        }
     }
     template <class Message>
     bool hear(Message& ret_message) {

@@ -10,11 +10,6 @@ import cost
 import expected
 
 SHORT, LONG = 2_000, 12_000
-CALLGRIND = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-             # Our malloc must be counted, not replaced by valgrind's.
-             "--soname-synonyms=somalloc=nouserintercepts"]
-# The helper thread's own instructions would count; without it threads act for themselves.
-ALONE = {"MPOL_HELPER": "0"}
 
 
 def nothing(_):
@@ -45,7 +40,7 @@ def in_force(setting, pid):
 
 
 def run(library, kind, count, setting):
-    with cost.Subject(["loop", kind, count], library, CALLGRIND, ALONE) as subject:
+    with cost.Subject(["loop", kind, count], library, cost.CALLGRIND, cost.ALONE) as subject:
         setting(subject.pid)
         subject.work()
         if not in_force(setting, subject.pid):

@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the subject under a library and counts. Every figure that is checked is printed."""
 
+import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../bench/harness"))
+
+import subject  # noqa: E402
+from subject import ALONE, CALLGRIND, SECONDS_MAX, collected, environment  # noqa: E402, F401
 
 SKIP = 77
-SECONDS_MAX = 600
 PRELOAD = os.environ["MPOL_PRELOAD"]
 SUBJECT = os.environ["MPOL_COST_SUBJECT"]
 PROBE = os.environ["MPOL_COST_PROBE"]
 JEMALLOC = os.environ.get("MPOL_JEMALLOC", "")
+KEPT = os.environ.get("MPOL_COST_FILE", "")  # receives a line of JSON for each figure
+TEST = os.path.basename(sys.argv[0]).removesuffix("_test.py")
 
 
 def skip(reason):
@@ -34,13 +39,6 @@ def require_jemalloc():
     return JEMALLOC
 
 
-def environment(library, settings=None):
-    """As now, but for what would change the subject's course."""
-    kept = {name: value for name, value in os.environ.items()
-            if name not in ("LD_PRELOAD", "MALLOC_CONF") and not name.startswith("MPOL_")}
-    return {**kept, "LD_PRELOAD": library, **(settings or {})}
-
-
 class Table:
     """Figures and their bounds; the test fails at the end if any was above."""
 
@@ -54,6 +52,10 @@ class Table:
               f"at most {bound.limit:g}", flush=True)
         if not within:
             print(f"     the bound's reason: {bound.reason}")
+        if KEPT:
+            with open(KEPT, "a", encoding="utf-8") as file:
+                file.write(json.dumps({"test": TEST, "name": name, "measured": measured,
+                                       **bound._asdict()}) + "\n")
 
     def require(self, name, true):
         self.failed = self.failed or not true
@@ -76,55 +78,11 @@ def show(pid):
             (line.split() for line in probe("show", pid).splitlines())}
 
 
-class Subject:
-    """A running subject, from its "ready" on. `with Subject(...) as subject:`"""
+class Subject(subject.Subject):
+    """The program of this folder. `with Subject(...) as subject:`"""
 
     def __init__(self, words, library, prefix=(), settings=None):
-        command = [*prefix, SUBJECT, *map(str, words)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, bufsize=1,
-                                        env=environment(library, settings))
-        self.watchdog = threading.Timer(SECONDS_MAX, self.process.kill)
-        self.watchdog.start()
-        self.pid = self.process.pid
-        self.said = []
-        self.hear("ready")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.watchdog.cancel()
-        self.process.kill()
-        self.process.communicate()
-
-    def hear(self, wanted):
-        for line in self.process.stdout:
-            words = line.split()
-            if words == [wanted]:
-                return
-            self.said.append(words)
-        raise RuntimeError(f"the subject ended: {self.process.stderr.read()[-4000:]}")
-
-    def values(self, name):
-        return [int(value) for key, value in self.said if key == name]
-
-    def work(self):
-        self.process.stdin.write("\n")
-        self.hear("done")
-
-    def finish(self):
-        """Its standard error."""
-        _, errors = self.process.communicate(timeout=SECONDS_MAX)
-        if self.process.returncode != 0:
-            raise RuntimeError(f"the subject ended with {self.process.returncode}: "
-                               f"{errors[-4000:]}")
-        return errors
-
-
-def collected(errors):
-    """The number of instructions in callgrind's standard error."""
-    return int(re.search(r"Collected : (\d+)", errors)[1])
+        super().__init__([*prefix, SUBJECT, *map(str, words)], library, settings)
 
 
 def mappings(pid):

@@ -86,3 +86,37 @@ SEGMENT_BYTES_ONE_THREAD = Bound(
 SEGMENT_BYTES_EACH_THREAD = Bound(
     256, "bytes resident",
     "a slot, in pages of 16: nothing of a segment is resident before a thread needs it")
+
+_CASE = ("the check and the jumps of malloc and free or of realloc (6), and what the case's own mix "
+         "of sizes adds: large ones come by the hooks")
+# Case of bench/allocator: bound. Instructions of an operation, more than under libjemalloc.so.2.
+CASE_ABOVE_JEMALLOC = {
+    "mixed": Bound(10, "instructions", _CASE),
+    "batch": Bound(7, "instructions", _PAIR),
+    "aligned": Bound(8, "instructions", _PAIR),
+    "growth": Bound(40, "instructions", _CASE + "; every second step is above 16 KiB (30)"),
+    "churn": Bound(
+        5_000, "instructions",
+        "a thread takes a slot of the segment, learns its own task policy, tells the helper and "
+        "gives the slot back (3,000, by some hundreds more or less as threads meet); making and joining "
+        "it is 52,000 under libjemalloc"),
+}
+
+PROCESS_BYTES_ABOVE_JEMALLOC = Bound(
+    80 << 10, "bytes resident",
+    "the segment's first pages (16 KiB), the library's data beside them (12 KiB), the tables of "
+    "regions and owners and jemalloc's own for an arena with hooks (28 KiB); half as much to spare, "
+    "since a page more or less is touched from run to run")
+
+PROCESS_MAPPINGS_ABOVE_JEMALLOC = Bound(
+    6, "mappings",
+    "the segment over the library's own data and three pieces that it cuts off (4), the part of the "
+    "first region that is not committed (1); one to spare")
+
+THREAD_BYTES_ABOVE_JEMALLOC = Bound(
+    1_024, "bytes resident",
+    "a slot of the segment (256 bytes) and the library's own thread-local words (187 bytes), on pages "
+    "that they share with neighbours; nothing of ours may take a page per thread")
+
+THREAD_MAPPINGS_ABOVE_JEMALLOC = Bound(
+    0.05, "mappings", "a thread has a stack and its guard, nothing of ours")

@@ -11,14 +11,10 @@ import cost
 import expected
 
 SHORT, LONG = 8 * 2048, 40 * 2048
-CALLGRIND = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-             "--soname-synonyms=somalloc=nouserintercepts"]
-# The helper thread's own instructions would count.
-ALONE = {"MPOL_HELPER": "0"}
 
 
 def run(library, size, count):
-    with cost.Subject(["hand-over", count, size], library, CALLGRIND, ALONE) as subject:
+    with cost.Subject(["hand-over", count, size], library, cost.CALLGRIND, cost.ALONE) as subject:
         if library == cost.PRELOAD:
             cost.probe("set-thread", subject.pid, subject.values("tid")[0], "bind:0")
         subject.work()
