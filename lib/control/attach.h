@@ -163,6 +163,26 @@ struct MigrationState {
     [[nodiscard]] uint64_t failed_in_all() const;
 };
 
+// Whose a scope's policy is, to a daemon (struct mpol_ctl_saved).
+enum class Holder : uint8_t {
+    kNobody,  // the daemon has not touched it, or has given it back
+    kDaemon,
+    kOther,   // somebody has set it since the daemon did
+};
+struct Held {
+    Holder holder = Holder::kNobody;
+    bool had_policy = false;  // what it had before: else none
+    Policy before{};
+};
+// The process, or the thread in a slot.
+using ScopeName = std::optional<ThreadSlot>;
+
+// Of undo.
+struct GivenBack {
+    unsigned scopes = 0;      // that have again what they had
+    unsigned left_alone = 0;  // that somebody else has set since
+};
+
 class Target {
   public:
     // Failure: ESRCH no such process, EPERM not permitted, ENODEV not under the preload, EPROTO the
@@ -226,6 +246,29 @@ class Target {
     [[nodiscard]] Result<uint64_t> publish_everywhere(const std::optional<Policy>& policy,
                                                       int timeout_ms);
 
+    // --- For a daemon, whose policies can be given back by anyone who may write, also after its end.
+
+    // As publish_process and publish_thread, and keeps what the scope had if the daemon had not set it
+    // before. Failure: EEXIST somebody else has set it since the daemon did; ECANCELED its policies
+    // were undone; ENOMEM no memory for the row.
+    [[nodiscard]] Result<uint64_t> hold(const ScopeName& scope, const Policy& policy,
+                                        int timeout_ms);
+    // The scope has again what it had, who set it and when included. kNobody: there was nothing to
+    // give back; kOther: it stays as somebody else has set it.
+    [[nodiscard]] Result<Holder> give_back(const ScopeName& scope, int timeout_ms);
+    // Every scope, and daemons leave the process alone from now on.
+    [[nodiscard]] Result<GivenBack> undo(int timeout_ms);
+    // Daemons may come again.
+    [[nodiscard]] Result<void> redo(int timeout_ms);
+    [[nodiscard]] Held held(const ScopeName& scope) const;
+    [[nodiscard]] bool undone() const;
+
+    // Between two uses: no mapping and one descriptor. Nothing but pid(), unfold() and the
+    // destructor may be called while folded.
+    void fold();
+    // Failure: ESRCH, the process is gone; what mmap says.
+    [[nodiscard]] Result<void> unfold();
+
     // Waits for the answer. Failure: EBUSY (all rows taken, or the lock), ETIMEDOUT: the target has
     // not taken it up, and won't any more.
     [[nodiscard]] Result<Answer> ask(const Request& request, int timeout_ms);
@@ -256,7 +299,8 @@ class Target {
     friend class Watch;  // watch.h
     Target() = default;
     template <class Publish>
-    Result<uint64_t> locked(int timeout_ms, Publish publish);
+    auto locked(int timeout_ms, Publish publish) -> decltype(publish());
+    [[nodiscard]] Result<Holder> give_back_locked(unsigned row);
     [[nodiscard]] mpol_ctl_request* free_request();
     template <class Done>
     bool wait(int timeout_ms, Done done) const;
