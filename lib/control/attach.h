@@ -177,10 +177,12 @@ struct Held {
 // The process, or the thread in a slot.
 using ScopeName = std::optional<ThreadSlot>;
 
-// Of undo.
+// Of undo: a scope that the daemon had set.
 struct GivenBack {
-    unsigned scopes = 0;      // that have again what they had
-    unsigned left_alone = 0;  // that somebody else has set since
+    ScopeName scope;
+    Holder holder = Holder::kNobody;  // kDaemon: it has again what it had; kOther: it was left alone
+    bool had_policy = false;
+    Policy before{};
 };
 
 class Target {
@@ -218,6 +220,10 @@ class Target {
 
     // ESRCH: the process has no such thread. ENODEV: it has, but the thread has no slot.
     [[nodiscard]] Result<ThreadSlot> slot_of(pid_t tid) const;
+    // The target names its threads as the caller does.
+    [[nodiscard]] bool same_namespace() const {
+        return static_cast<pid_t>(load(segment_->header.pid)) == pid_;
+    }
     // The caller's name for a thread of the target; the target's own when they are the same.
     [[nodiscard]] pid_t outer_tid(pid_t target_tid) const;
 
@@ -256,8 +262,9 @@ class Target {
     // The scope has again what it had, who set it and when included. kNobody: there was nothing to
     // give back; kOther: it stays as somebody else has set it.
     [[nodiscard]] Result<Holder> give_back(const ScopeName& scope, int timeout_ms);
-    // Every scope, and daemons leave the process alone from now on.
-    [[nodiscard]] Result<GivenBack> undo(int timeout_ms);
+    // Every scope, and daemons leave the process alone from now on. One answer for each scope that the
+    // daemon held, or had held before somebody else set it.
+    [[nodiscard]] Result<std::vector<GivenBack>> undo(int timeout_ms);
     // Daemons may come again.
     [[nodiscard]] Result<void> redo(int timeout_ms);
     [[nodiscard]] Held held(const ScopeName& scope) const;
@@ -300,7 +307,7 @@ class Target {
     Target() = default;
     template <class Publish>
     auto locked(int timeout_ms, Publish publish) -> decltype(publish());
-    [[nodiscard]] Result<Holder> give_back_locked(unsigned row);
+    [[nodiscard]] Holder give_back_locked(unsigned row, Held& ret_held);
     [[nodiscard]] mpol_ctl_request* free_request();
     template <class Done>
     bool wait(int timeout_ms, Done done) const;

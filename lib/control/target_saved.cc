@@ -122,16 +122,16 @@ Result<uint64_t> Target::hold(const ScopeName& scope, const Policy& policy, int 
     });
 }
 
-Result<Holder> Target::give_back_locked(unsigned row) {
+Holder Target::give_back_locked(unsigned row, Held& ret_held) {
     const ScopeNow now = look(*segment_, fd_, row);
     if (!now.live || now.saved.state != MPOL_CTL_SAVED_HELD) return Holder::kNobody;
     const Holder holder = now.holder();
-    Policy policy;
     Origin origin;
-    const bool sound = !now.saved.had_policy || decode(now.saved.policy, policy, origin);
+    ret_held.had_policy = now.saved.had_policy && decode(now.saved.policy, ret_held.before, origin);
+    const bool sound = ret_held.had_policy == now.saved.had_policy;
     // A thread that exits meanwhile needs nothing.
     if (holder == Holder::kDaemon &&
-        !publish_words(*segment_, row, now.latch, now.word, now.saved.had_policy && sound,
+        !publish_words(*segment_, row, now.latch, now.word, ret_held.had_policy,
                        sound ? now.saved.policy : PolicyWords{})) {
         return Holder::kNobody;
     }
@@ -142,24 +142,30 @@ Result<Holder> Target::give_back_locked(unsigned row) {
 Result<Holder> Target::give_back(const ScopeName& scope, int timeout_ms) {
     return locked(timeout_ms, [&]() -> Result<Holder> {
         if (scope && !is_of(segment_->slots[scope->slot], *scope)) return Holder::kNobody;
-        return give_back_locked(row_of(scope));
+        Held held;
+        return give_back_locked(row_of(scope), held);
     });
 }
 
-Result<GivenBack> Target::undo(int timeout_ms) {
-    return locked(timeout_ms, [&]() -> Result<GivenBack> {
-        GivenBack result;
-        if (!rows_used(*segment_)) return result;
+Result<std::vector<GivenBack>> Target::undo(int timeout_ms) {
+    return locked(timeout_ms, [&]() -> Result<std::vector<GivenBack>> {
+        std::vector<GivenBack> all;
+        if (!rows_used(*segment_)) return all;
         // First: whoever finds it half done goes on.
         __atomic_fetch_or(&segment_->header.saved, MPOL_CTL_SAVED_UNDONE, __ATOMIC_ACQ_REL);
         const unsigned used = std::min(load(segment_->header.slots_used), MPOL_CTL_SLOTS);
         for (unsigned row = 0; row <= used; ++row) {
-            const Result<Holder> holder = give_back_locked(row);
-            if (!holder) return tl::unexpected(holder.error());
-            if (*holder == Holder::kDaemon) ++result.scopes;
-            if (*holder == Holder::kOther) ++result.left_alone;
+            Held held;
+            const Holder holder = give_back_locked(row, held);
+            if (holder == Holder::kNobody) continue;
+            ScopeName scope;
+            if (row != 0) {
+                const auto tid = static_cast<pid_t>(load(segment_->slots[row - 1].tid));
+                scope = ThreadSlot(row - 1, tid);
+            }
+            all.push_back({scope, holder, held.had_policy, held.before});
         }
-        return result;
+        return all;
     });
 }
 
