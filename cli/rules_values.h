@@ -10,7 +10,7 @@
 
 #include "control/attach.h"
 #include "daemon/rules/engine.h"
-#include "daemon/rules/policy_template.h"
+#include "daemon/rules/plan.h"
 
 namespace mpol::cli {
 
@@ -35,8 +35,7 @@ struct RulesList {
     RulesInForce rules;
 };
 
-// What a rule's action comes to on this machine, for one process.
-using Planned = tl::expected<rules::Resolved, rules::BadPolicy>;
+using rules::Planned;
 
 struct ThreadPlan {
     rules::ThreadDecision decision;

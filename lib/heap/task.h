@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "control/saved.h"
 #include "control/slots.h"
 #include "heap/scopes.h"
 
@@ -56,6 +57,7 @@ struct Inheritance {
     control::PolicyWords policy{};
     bool has_large = false;  // of its own
     control::LargeWords large{};
+    control::SavedRow saved{};  // what the creator had before a daemon gave it that policy
     bool task_policy_saved = false;
     int saved_mode_word = 0;
     NodeMask saved_nodes{};
