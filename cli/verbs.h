@@ -74,6 +74,10 @@ struct Verb {
 [[nodiscard]] Result<Answer> rules_apply(const Arguments& arguments);
 [[nodiscard]] Result<Answer> explain(const Arguments& arguments);
 [[nodiscard]] Result<Answer> explain_policy(const Arguments& arguments);
+[[nodiscard]] Result<Answer> rules_reload(const Arguments& arguments);
+[[nodiscard]] Result<Answer> status(const Arguments& arguments);
+[[nodiscard]] Result<Answer> undo(const Arguments& arguments);
+[[nodiscard]] Result<Answer> log(const Arguments& arguments);
 [[nodiscard]] Result<Answer> watch(const Arguments& arguments);
 [[nodiscard]] Result<Answer> completion(const Arguments& arguments);
 
