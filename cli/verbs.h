@@ -75,6 +75,10 @@ struct Verb {
 [[nodiscard]] Result<Answer> explain(const Arguments& arguments);
 [[nodiscard]] Result<Answer> explain_policy(const Arguments& arguments);
 [[nodiscard]] Result<Answer> doctor(const Arguments& arguments);
+[[nodiscard]] Result<Answer> rules_reload(const Arguments& arguments);
+[[nodiscard]] Result<Answer> status(const Arguments& arguments);
+[[nodiscard]] Result<Answer> undo(const Arguments& arguments);
+[[nodiscard]] Result<Answer> log(const Arguments& arguments);
 [[nodiscard]] Result<Answer> watch(const Arguments& arguments);
 [[nodiscard]] Result<Answer> completion(const Arguments& arguments);
 
