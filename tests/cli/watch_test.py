@@ -7,6 +7,9 @@ import subprocess
 from harness import (ENVIRONMENT, MPOL, NO_SUCH_PID, NO_TARGET, NOBODY, NOT_PERMITTED, OK, USAGE,
                      CliTest, Victim, lines, main, mpol, needs_root)
 
+# Memory that became free before does not go back to the kernel by itself meanwhile.
+QUIET = {"MALLOC_CONF": "dirty_decay_ms:-1,muzzy_decay_ms:-1"}
+
 
 class WatchTest(CliTest):
     def watch(self, victim, *words):
@@ -29,7 +32,7 @@ class WatchTest(CliTest):
             return segment.read(8) != bytes(8)
 
     def test_an_operation_is_two_lines(self):
-        with Victim() as victim:
+        with Victim(env=QUIET) as victim:
             out, err = self.watch(victim, "--count", "2").communicate()
             self.assertEqual(err, "")
             self.assertRegex(out, r"^\S+ \S+ [+-]\d{4}  policy   start  0x[0-9a-f]+ \+ 1\.0 GiB  "
@@ -38,7 +41,7 @@ class WatchTest(CliTest):
                                   r"for\n$")
 
     def test_json_is_an_object_a_line(self):
-        with Victim() as victim:
+        with Victim(env=QUIET) as victim:
             out, err = self.watch(victim, "--json", "--count", "2").communicate()
             self.assertEqual(err, "")
             start, end, last = map(json.loads, out.splitlines())
@@ -50,7 +53,7 @@ class WatchTest(CliTest):
             self.assertEqual(last, {"pid": victim.pid, "end": "count", "events": 2, "lost": 0})
 
     def test_lost_events_are_told(self):
-        with Victim() as victim:
+        with Victim(env=QUIET) as victim:
             watcher = self.watch(victim, "--json")
             self.assertEqual(json.loads(watcher.stdout.readline())["event"], "policy")
             # The number of the next event leaps ahead, as if as many had come and gone.
@@ -61,7 +64,7 @@ class WatchTest(CliTest):
             self.assertGreater(lost, 990_000)
 
     def test_an_interrupt_ends_it_well(self):
-        with Victim() as victim:
+        with Victim(env=QUIET) as victim:
             watcher = self.watch(victim)
             watcher.stdout.readline()
             watcher.send_signal(signal.SIGINT)
@@ -70,7 +73,7 @@ class WatchTest(CliTest):
             self.assertRegex(out, r" lost: interrupted\n$")
 
     def test_it_ends_with_its_target(self):
-        with Victim() as victim:
+        with Victim(env=QUIET) as victim:
             watcher = self.watch(victim, "--json")
             victim.process.kill()
             out, err = watcher.communicate()
@@ -78,7 +81,7 @@ class WatchTest(CliTest):
             self.assertEqual(json.loads(out.splitlines()[-1])["end"], "gone")
 
     def test_it_ends_when_the_time_is_over(self):
-        with Victim() as victim:
+        with Victim(env=QUIET) as victim:
             last = self.value("watch", victim.pid, "--timeout", "0")
             self.assertEqual((last["end"], last["lost"]), ("timeout", 0))
 
@@ -92,7 +95,7 @@ class WatchTest(CliTest):
 
     @needs_root
     def test_a_process_of_another_user(self):
-        with Victim() as victim:
+        with Victim(env=QUIET) as victim:
             self.assertEqual(mpol("watch", victim.pid, prefix=NOBODY).returncode, NOT_PERMITTED)
 
 

@@ -94,7 +94,7 @@ _CASE = ("the check and the jumps of malloc and free or of realloc (6), and what
 CASE_ABOVE_JEMALLOC = {
     "mixed": Bound(10, "instructions", _CASE),
     "batch": Bound(7, "instructions", _PAIR),
-    "aligned": Bound(8, "instructions", _PAIR),
+    "aligned": Bound(12, "instructions", _CASE),
     "growth": Bound(40, "instructions", _CASE + "; every second step is above 16 KiB (30)"),
     "churn": Bound(
         5_000, "instructions",
