@@ -296,7 +296,7 @@ void end_task() {
 
 void rebirth_task() {
     Task& task = this_task;
-    task.epoch = ~uint32_t{0};
+    task.epoch = Task::kNoEpoch;
     task.slot = control::kNoSlot;
     task.slotless = false;
     task.in_slow_path = false;

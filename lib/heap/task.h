@@ -16,8 +16,9 @@
 namespace mpol::heap {
 
 struct Task {
-    // Hot: the epoch this thread has acted on. Begins as one that no segment begins with.
-    uint32_t epoch = ~uint32_t{0};
+    static constexpr uint32_t kNoEpoch = ~uint32_t{0};  // that no segment begins with
+    // Hot: the epoch this thread has acted on.
+    uint32_t epoch = kNoEpoch;
     // Hot once several scopes exist: where this thread's memory comes from.
     ScopeId scope = kProcessScope;
     bool in_slow_path = false;

@@ -96,14 +96,15 @@ void slow_path() {
     ensure_published();
     // Before reading what was published: a later publication brings the thread here again.
     const uint32_t epoch = load(local.header.epoch);
+    // Somebody has published something, or the heap has grown.
+    const bool rung = task.epoch != heap::Task::kNoEpoch;
     task.epoch = epoch;
     const bool known = task.slot != control::kNoSlot || task.exited || task.slotless;
     if (!known) adopt_thread();
-    // A thread that was up to date before: somebody has published something, or the heap has grown.
-    if (known && !task.exited) start_helper();
+    if (rung && !task.exited) start_helper();
     const bool helped = helper_runs();
     // The writer may have died between ringing and waking.
-    if (known && helped) sys::futex_wake(&local.header.epoch, 1);
+    if (rung && helped) sys::futex_wake(&local.header.epoch, 1);
     heap::sync_task(!helped);
     // The thread's own policy may be the first that binds anything, after the helper has looked.
     if (helped && heap::any_binding()) start_cpuset_watch();
