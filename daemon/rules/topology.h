@@ -24,6 +24,8 @@ struct Topology {
     KernelModes kernel{};
     WeightTable auto_weights{};    // of ;weights=auto
     WeightTable system_weights{};  // of ;weights=system
+
+    friend bool operator==(const Topology&, const Topology&) = default;
 };
 
 // What a process may use.

@@ -14,6 +14,8 @@ namespace mpol {
 struct KernelModes {
     unsigned mode_count = kModeCount;   // modes from here on are EINVAL (6 before Linux 6.9)
     bool prefer_many_balancing = true;  // false: BALANCING is EINVAL with PREFERRED_MANY (6.1)
+
+    friend bool operator==(const KernelModes&, const KernelModes&) = default;
 };
 
 // True for the modes whose effective mask follows a change of the allowed nodes.

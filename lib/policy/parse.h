@@ -61,6 +61,8 @@ struct WeightTable {
     std::string lacking =
         "this machine has no such weights";  // where it isn't: why, for a sentence
     KernelWeights weights{};
+
+    friend bool operator==(const WeightTable&, const WeightTable&) = default;
 };
 
 struct ParseContext {

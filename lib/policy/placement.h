@@ -16,6 +16,8 @@ inline constexpr int kAnyNode = -1;
 // The table of /sys/kernel/mm/mempolicy/weighted_interleave, by node; 0 counts as 1.
 struct KernelWeights {
     uint8_t of[kMaxNodes]{};
+
+    friend constexpr bool operator==(const KernelWeights&, const KernelWeights&) = default;
 };
 
 // index: the page's address over its own size, a huge page's over the huge page size. The same for
