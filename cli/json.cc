@@ -70,7 +70,7 @@ Json errno_json(int err) {
 
 Json origin_json(const control::Origin& origin) {
     Json out = {{"kind", origin_name(origin.kind)}, {"time", utc_time(origin.time_ns)}};
-    if (origin.kind == MPOL_CTL_ORIGIN_OUTSIDE) {
+    if (origin.kind == MPOL_CTL_ORIGIN_OUTSIDE || origin.kind == MPOL_CTL_ORIGIN_DAEMON) {
         out["uid"] = origin.uid;
         out["user"] = user_name(origin.uid);
         out["pid"] = origin.pid;

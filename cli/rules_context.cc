@@ -4,23 +4,15 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <ctime>
 
 #include "cli/target.h"
 #include "cli/words.h"
 #include "control/proc.h"
 #include "daemon/rules/load.h"
+#include "daemon/rules/plan.h"
 
 namespace mpol::cli {
 namespace {
-
-rules::Moment local_moment() {
-    const std::time_t now = std::time(nullptr);
-    std::tm local{};
-    if (::localtime_r(&now, &local) == nullptr) return {};
-    return {static_cast<unsigned>(local.tm_wday),
-            static_cast<unsigned>(local.tm_hour * 60 + local.tm_min)};
-}
 
 CurrentPolicy current_policy(pid_t pid) {
     CurrentPolicy current;
@@ -31,24 +23,6 @@ CurrentPolicy current_policy(pid_t pid) {
     current.policy = state.asked.set ? std::optional(state.asked.policy) : state.inherited;
     current.origin = state.asked.set ? state.asked.origin : state.inherited_origin;
     return current;
-}
-
-// The processes whose policies a rule's sets refer to.
-void read_same_as(const rules::PolicyTemplate& policy, rules::TargetNodes& target) {
-    if (!policy.nodes) return;
-    for (const auto* const list : {&policy.nodes->with, &policy.nodes->without}) {
-        for (const rules::NodeItem& item : *list) {
-            if (item.name != rules::NodeName::kSameAs) continue;
-            const auto pid = static_cast<pid_t>(item.number);
-            if (const auto nodes = rules::read_policy_nodes(pid)) target.same_as[pid] = *nodes;
-        }
-    }
-}
-
-Planned plan(const rules::Action& action, const rules::Topology& topology,
-             rules::TargetNodes& target) {
-    read_same_as(action.compiled, target);
-    return rules::resolve(action.compiled, topology, target);
 }
 
 }  // namespace
@@ -92,7 +66,7 @@ Result<RulesInForce> read_rules(const Arguments& arguments) {
 Result<RulesContext> read_context(const Arguments& arguments) {
     auto in_force = read_rules(arguments);
     if (!in_force) return tl::unexpected(in_force.error());
-    return RulesContext{std::move(*in_force), rules::read_topology(), local_moment()};
+    return RulesContext{std::move(*in_force), rules::read_topology(), rules::local_moment()};
 }
 
 Result<Explanation> explain_process(pid_t pid, const RulesContext& context) {
@@ -110,10 +84,10 @@ Result<Explanation> explain_process(pid_t pid, const RulesContext& context) {
     out.decision = rules::decide(out.rules.compiled, out.facts, context.now);
     const rules::Rule* const winner = out.winner();
     if (winner == nullptr) return out;
-    if (winner->action) out.planned = plan(*winner->action, context.topology, *target);
+    if (winner->action) out.planned = rules::plan(*winner->action, context.topology, *target);
     for (const rules::ThreadDecision& one : out.decision.threads) {
         const rules::Action& action = winner->threads[one.thread_rule].action;
-        out.threads.push_back({one, plan(action, context.topology, *target)});
+        out.threads.push_back({one, rules::plan(action, context.topology, *target)});
     }
     return out;
 }

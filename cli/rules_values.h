@@ -11,7 +11,7 @@
 #include "control/attach.h"
 #include "daemon/api/service.h"
 #include "daemon/rules/engine.h"
-#include "daemon/rules/policy_template.h"
+#include "daemon/rules/plan.h"
 
 namespace mpol::cli {
 
@@ -36,8 +36,7 @@ struct RulesList {
     RulesInForce rules;
 };
 
-// What a rule's action comes to on this machine, for one process.
-using Planned = tl::expected<rules::Resolved, rules::BadPolicy>;
+using rules::Planned;
 
 struct ThreadPlan {
     rules::ThreadDecision decision;

@@ -81,6 +81,8 @@ std::string setter(const control::Origin& origin) {
             return fmt::format("user {} (uid {}), pid {}, at {}", name.empty() ? "unknown" : name,
                                origin.uid, origin.pid, when);
         }
+        case MPOL_CTL_ORIGIN_DAEMON:
+            return fmt::format("mpold, pid {}, by a rule, at {}", origin.pid, when);
         case MPOL_CTL_ORIGIN_NONE:
             break;
     }
@@ -97,6 +99,8 @@ std::string_view origin_name(mpol_ctl_origin kind) {
             return "outside";
         case MPOL_CTL_ORIGIN_INHERITED:
             return "inherited";
+        case MPOL_CTL_ORIGIN_DAEMON:
+            return "daemon";
         case MPOL_CTL_ORIGIN_NONE:
             break;
     }

@@ -31,7 +31,7 @@ namespace mpol::cli {
 
 // Who set a policy and when, as the end of "set by".
 [[nodiscard]] std::string setter(const control::Origin& origin);
-// "program", "launcher", "outside", "inherited", "unknown"
+// "program", "launcher", "outside", "inherited", "daemon", "unknown"
 [[nodiscard]] std::string_view origin_name(mpol_ctl_origin kind);
 
 // "map", "unmap", "policy", "migrate"

@@ -87,10 +87,9 @@ int ProcessEvents::Loaded::on_record(void* opaque, void* data, size_t size) {
     const std::optional<ProcessEventKind> kind = kind_of(record.kind);
     if (!kind) return 0;
     const size_t length = ::strnlen(record.comm, sizeof(record.comm));
-    static_cast<Loaded*>(opaque)->handler({*kind, static_cast<pid_t>(record.pid),
-                                           static_cast<pid_t>(record.tid),
-                                           static_cast<pid_t>(record.parent), record.time_ns,
-                                           std::string(record.comm, length)});
+    static_cast<Loaded*>(opaque)->handler(
+        {*kind, static_cast<pid_t>(record.pid), static_cast<pid_t>(record.tid),
+         static_cast<pid_t>(record.parent), record.time_ns, std::string(record.comm, length)});
     return 0;
 }
 
@@ -102,7 +101,8 @@ ProcessEvents::~ProcessEvents() = default;
 control::Result<ProcessEvents> ProcessEvents::open(Handler handler) {
     if (!in_initial_pid_namespace()) {
         return tl::unexpected(control::fail(
-            EINVAL, "process events tell the pids of the initial pid namespace, and this is another",
+            EINVAL,
+            "process events tell the pids of the initial pid namespace, and this is another",
             "run mpold on the host, or let it rely on what the programs themselves tell it"));
     }
     last_warning.clear();
@@ -120,9 +120,13 @@ control::Result<ProcessEvents> ProcessEvents::open(Handler handler) {
     return ProcessEvents(std::move(loaded));
 }
 
-int ProcessEvents::fd() const { return ring_buffer__epoll_fd(loaded_->ring); }
+int ProcessEvents::fd() const {
+    return ring_buffer__epoll_fd(loaded_->ring);
+}
 
-int ProcessEvents::dispatch() { return ring_buffer__consume(loaded_->ring); }
+int ProcessEvents::dispatch() {
+    return ring_buffer__consume(loaded_->ring);
+}
 
 uint64_t ProcessEvents::lost() const {
     return __atomic_load_n(&loaded_->programs->bss->lost, __ATOMIC_RELAXED);

@@ -50,6 +50,7 @@ constexpr Name kOrigins[] = {
     {MPOL_CTL_ORIGIN_LAUNCHER, "launcher"},
     {MPOL_CTL_ORIGIN_OUTSIDE, "outside"},
     {MPOL_CTL_ORIGIN_INHERITED, "inherited"},
+    {MPOL_CTL_ORIGIN_DAEMON, "daemon"},
 };
 
 template <size_t kCount>

@@ -24,26 +24,6 @@ Descriptor spare_descriptor() {
     return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
-control::Failure failed(int err, const std::string& path, const char* step) {
-    return control::fail(err, fmt::format("{} can't be {}: {}", path, step, std::strerror(err)));
-}
-
-control::Result<Descriptor> listening(const std::string& path, mode_t mode) {
-    const auto address = socket_address(path);
-    if (!address) return tl::unexpected(address.error());
-    Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!socket) return tl::unexpected(failed(errno, path, "made"));
-    ::unlink(path.c_str());
-    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
-        return tl::unexpected(failed(errno, path, "bound"));
-    }
-    // Nobody connects before it listens, so the umask does not matter.
-    if (::chmod(path.c_str(), mode) != 0 || ::listen(socket.get(), SOMAXCONN) != 0) {
-        return tl::unexpected(failed(errno, path, "listened on"));
-    }
-    return socket;
-}
-
 }  // namespace
 
 class Server::Listener {
@@ -150,10 +130,10 @@ size_t Server::clients() const {
 
 control::Result<Server> Server::listen(sd_event* loop, Service& service, const std::string& path,
                                        mode_t mode) {
-    auto socket = listening(path, mode);
+    auto socket = listen_at(path, mode);
     if (!socket) return tl::unexpected(socket.error());
     auto listener = std::make_unique<Listener>(service, path, std::move(*socket));
-    if (!listener->watch(loop)) return tl::unexpected(failed(ENOMEM, path, "watched"));
+    if (!listener->watch(loop)) return tl::unexpected(control::fail(ENOMEM, path + " can't be watched"));
     return Server(std::move(listener));
 }
 

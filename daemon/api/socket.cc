@@ -19,8 +19,8 @@ namespace {
 // Of linux include/uapi/asm-generic/socket.h, since 6.5; Debian 12's headers are older.
 constexpr int kSoPeerPidfd = 77;
 
-control::Failure folder_failure(int err, const std::string& folder, const char* step) {
-    return control::fail(err, fmt::format("{} can't be {}: {}", folder, step, std::strerror(err)));
+control::Failure failure_of(int err, const std::string& path, const char* step) {
+    return control::fail(err, fmt::format("{} can't be {}: {}", path, step, std::strerror(err)));
 }
 
 }  // namespace
@@ -43,14 +43,30 @@ control::Result<sockaddr_un> socket_address(const std::string& path) {
     return address;
 }
 
+control::Result<Descriptor> listen_at(const std::string& path, mode_t mode) {
+    const auto address = socket_address(path);
+    if (!address) return tl::unexpected(address.error());
+    Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!socket) return tl::unexpected(failure_of(errno, path, "made"));
+    ::unlink(path.c_str());
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
+        return tl::unexpected(failure_of(errno, path, "bound"));
+    }
+    // Nobody connects before it listens, so the umask does not matter.
+    if (::chmod(path.c_str(), mode) != 0 || ::listen(socket.get(), SOMAXCONN) != 0) {
+        return tl::unexpected(failure_of(errno, path, "listened on"));
+    }
+    return socket;
+}
+
 control::Result<Descriptor> hold_folder(const std::string& folder) {
     if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) {
-        return tl::unexpected(folder_failure(errno, folder, "made"));
+        return tl::unexpected(failure_of(errno, folder, "made"));
     }
     Descriptor held(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!held) return tl::unexpected(folder_failure(errno, folder, "opened"));
+    if (!held) return tl::unexpected(failure_of(errno, folder, "opened"));
     if (::flock(held.get(), LOCK_EX | LOCK_NB) == 0) return held;
-    if (errno != EWOULDBLOCK) return tl::unexpected(folder_failure(errno, folder, "locked"));
+    if (errno != EWOULDBLOCK) return tl::unexpected(failure_of(errno, folder, "locked"));
     return tl::unexpected(
         control::fail(EBUSY, fmt::format("another mpold serves {}", folder), "mpol status"));
 }

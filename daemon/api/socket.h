@@ -26,6 +26,10 @@ inline constexpr const char* kApiSocket = "io.mpol.Daemon";
 // be. Failure: EBUSY, another daemon has it.
 [[nodiscard]] control::Result<Descriptor> hold_folder(const std::string& folder);
 
+// A stream socket that listens there, with the longest backlog; what is there by that name is removed.
+// Does not block. Failure: errno of bind(2).
+[[nodiscard]] control::Result<Descriptor> listen_at(const std::string& path, mode_t mode);
+
 // Whoever made the connection: what the kernel noted then, and not what it says. By its pidfd where
 // the kernel has that (Linux 6.5), so that the pid is never another process's.
 class Peer {
@@ -34,6 +38,8 @@ class Peer {
     [[nodiscard]] static std::optional<Peer> of(int connection);
     // pid 0: it has exited.
     [[nodiscard]] Caller now() const;
+    // Empty: the kernel gives none.
+    [[nodiscard]] Descriptor take_pidfd() { return std::move(pidfd_); }
 
   private:
     Caller at_connect_;

@@ -11,6 +11,8 @@
  *   8 KiB+1 MiB MPOL_CTL_REGIONS region rows  64 B for each region
  *   + 256 KiB   MPOL_CTL_KIND_ROWS kind rows  4 KiB, once a policy of a kind was published
  *   + 4 KiB     MPOL_CTL_EVENTS event rows    64 KiB, once somebody has watched
+ *   + 64 KiB    MPOL_CTL_SAVED_ROWS saved rows  4 KiB, once a daemon has set a policy; 256 B for each
+ *                                             thread that it gave one of its own
  *
  * Nothing in it is a pointer that anyone follows: addresses are facts to display. A reader copies
  * each field once with an atomic load, validates the copy and uses only the copy. Every u64 and
@@ -37,7 +39,7 @@ extern "C" {
 
 #define MPOL_CTL_NAME "mpol-control"
 #define MPOL_CTL_MAGIC UINT64_C(0x314c54434c4f504d) /* "MPOLCTL1" */
-#define MPOL_CTL_ABI 3u
+#define MPOL_CTL_ABI 4u
 
 #define MPOL_CTL_SLOTS 4096u
 #define MPOL_CTL_REGIONS 4096u
@@ -45,6 +47,7 @@ extern "C" {
 #define MPOL_CTL_EVENTS 1024u
 #define MPOL_CTL_KINDS 3u     /* enum mpol_ctl_kind_id */
 #define MPOL_CTL_KIND_ROWS 16u /* room in the page */
+#define MPOL_CTL_SAVED_ROWS 4112u /* 0: of the process; 1 + slot; whole pages */
 #define MPOL_CTL_NODE_WORDS 16u
 
 /* Layout of a policy's payload words. */
@@ -73,6 +76,7 @@ enum mpol_ctl_origin {
     MPOL_CTL_ORIGIN_LAUNCHER = 2,  /* mpol run, or whoever executed the process */
     MPOL_CTL_ORIGIN_OUTSIDE = 3,   /* another process: uid and pid tell which */
     MPOL_CTL_ORIGIN_INHERITED = 4, /* from the creating thread or the forking process */
+    MPOL_CTL_ORIGIN_DAEMON = 5,    /* mpold, by a rule; what was before is in a saved row */
 };
 
 /* A latch word. The generation counts publications and never goes back. */
@@ -203,7 +207,8 @@ struct mpol_ctl_header {
     uint32_t reserved0;     /*  76 */
     uint32_t kinds;         /*  80 writers: bit of each kind ever published; 0: nobody touches the
                                    kind rows, which then are no memory */
-    uint32_t reserved5;     /*  84 */
+    uint32_t saved;         /*  84 writers: MPOL_CTL_SAVED_*; 0: nobody touches the saved rows, which
+                                   then are no memory */
     uint64_t reserved1[5];  /*  88 */
     uint32_t epoch;         /* 128 writers: futex and doorbell, bumped after every publication;
                                    read by every malloc, so alone in its cache line */
@@ -294,6 +299,32 @@ struct mpol_ctl_kind {
     uint64_t policy[MPOL_CTL_POLICY_WORDS]; /* 64 writers */
 };
 
+/* What a scope (the process, or the thread in a slot) had before a daemon first set its policy, so that
+ * it can be given back by anyone who may write, whatever became of the daemon. Written under the
+ * writers' lock, before the policy itself:
+ *
+ *     fill in policy, ours = g + 1, then word     the scope's generation is g: nothing has happened
+ *     publish                                     g + 1, and its origin is the daemon: it is ours
+ *
+ * A scope is the daemon's while its policy's origin is DAEMON and its generation is ours (or one less:
+ * the daemon died between the two). Any other generation or origin: somebody else has set it since. */
+#define MPOL_CTL_SAVED_USED 1u   /* header.saved: a row was ever written */
+#define MPOL_CTL_SAVED_UNDONE 2u /* all is to be given back, and daemons leave the process alone */
+#define MPOL_CTL_SAVED_STATE UINT64_C(0xff)
+#define MPOL_CTL_SAVED_NONE UINT64_C(0)   /* the daemon has not touched it, or has given it back */
+#define MPOL_CTL_SAVED_HELD UINT64_C(1)   /* policy is what it had */
+#define MPOL_CTL_SAVED_HAD_POLICY UINT64_C(0x100) /* else there was none: the words tell who unset it */
+
+struct mpol_ctl_saved {
+    uint64_t word; /*  0 writers, last: state, HAD_POLICY. The target copies rows for a forked child and
+                         a thread that inherits */
+    uint64_t ours; /*  8 writers: the generation that the daemon published last; 0: none any more */
+    uint32_t tid;  /* 16 writers: of a slot: the thread it was, in its own pid namespace */
+    uint32_t reserved0;    /* 20 */
+    uint64_t reserved1[5]; /* 24 */
+    uint64_t policy[MPOL_CTL_POLICY_WORDS]; /* 64 writers */
+};
+
 /* A distinct error, recorded once with a count. */
 struct mpol_ctl_error {
     uint32_t code;     /*  0 target: enum mpol_ctl_error_code; 0: row unused */
@@ -329,7 +360,8 @@ enum mpol_ctl_error_code {
 #define MPOL_CTL_REGIONS_OFFSET (MPOL_CTL_SLOTS_OFFSET + MPOL_CTL_SLOTS * 256u)
 #define MPOL_CTL_KINDS_OFFSET (MPOL_CTL_REGIONS_OFFSET + MPOL_CTL_REGIONS * 64u)
 #define MPOL_CTL_EVENTS_OFFSET (MPOL_CTL_KINDS_OFFSET + MPOL_CTL_KIND_ROWS * 256u)
-#define MPOL_CTL_SIZE (MPOL_CTL_EVENTS_OFFSET + MPOL_CTL_EVENTS * 64u)
+#define MPOL_CTL_SAVED_OFFSET (MPOL_CTL_EVENTS_OFFSET + MPOL_CTL_EVENTS * 64u)
+#define MPOL_CTL_SIZE (MPOL_CTL_SAVED_OFFSET + MPOL_CTL_SAVED_ROWS * 256u)
 
 struct mpol_ctl {
     struct mpol_ctl_header header;
@@ -338,6 +370,7 @@ struct mpol_ctl {
     struct mpol_ctl_region regions[MPOL_CTL_REGIONS];
     struct mpol_ctl_kind kinds[MPOL_CTL_KIND_ROWS];
     struct mpol_ctl_event events[MPOL_CTL_EVENTS];
+    struct mpol_ctl_saved saved[MPOL_CTL_SAVED_ROWS];
 };
 
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_header) == 4096);
@@ -372,6 +405,11 @@ MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, events) == MPOL_CTL_EVENTS_OFFSET);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_kind) == 256);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_kind, policy) == 64);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, kinds) == MPOL_CTL_KINDS_OFFSET);
+MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_saved) == 256);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_saved, policy) == 64);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, saved) == 84);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, saved) == MPOL_CTL_SAVED_OFFSET);
+MPOL_CTL_ASSERT(MPOL_CTL_SAVED_OFFSET % 4096 == 0 && MPOL_CTL_SIZE % 4096 == 0);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl) == MPOL_CTL_SIZE);
 
 #ifdef __cplusplus

@@ -121,6 +121,7 @@ enum mpol_origin {
     MPOL_ORIGIN_LAUNCHER = 2,
     MPOL_ORIGIN_OUTSIDE = 3,
     MPOL_ORIGIN_INHERITED = 4,
+    MPOL_ORIGIN_DAEMON = 5,
 };
 
 struct mpol_state {

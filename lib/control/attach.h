@@ -163,6 +163,28 @@ struct MigrationState {
     [[nodiscard]] uint64_t failed_in_all() const;
 };
 
+// Whose a scope's policy is, to a daemon (struct mpol_ctl_saved).
+enum class Holder : uint8_t {
+    kNobody,  // the daemon has not touched it, or has given it back
+    kDaemon,
+    kOther,   // somebody has set it since the daemon did
+};
+struct Held {
+    Holder holder = Holder::kNobody;
+    bool had_policy = false;  // what it had before: else none
+    Policy before{};
+};
+// The process, or the thread in a slot.
+using ScopeName = std::optional<ThreadSlot>;
+
+// Of undo: a scope that the daemon had set.
+struct GivenBack {
+    ScopeName scope;
+    Holder holder = Holder::kNobody;  // kDaemon: it has again what it had; kOther: it was left alone
+    bool had_policy = false;
+    Policy before{};
+};
+
 class Target {
   public:
     // Failure: ESRCH no such process, EPERM not permitted, ENODEV not under the preload, EPROTO the
@@ -198,6 +220,10 @@ class Target {
 
     // ESRCH: the process has no such thread. ENODEV: it has, but the thread has no slot.
     [[nodiscard]] Result<ThreadSlot> slot_of(pid_t tid) const;
+    // The target names its threads as the caller does.
+    [[nodiscard]] bool same_namespace() const {
+        return static_cast<pid_t>(load(segment_->header.pid)) == pid_;
+    }
     // The caller's name for a thread of the target; the target's own when they are the same.
     [[nodiscard]] pid_t outer_tid(pid_t target_tid) const;
 
@@ -225,6 +251,30 @@ class Target {
     // The process's policy, and no thread keeps its own.
     [[nodiscard]] Result<uint64_t> publish_everywhere(const std::optional<Policy>& policy,
                                                       int timeout_ms);
+
+    // --- For a daemon, whose policies can be given back by anyone who may write, also after its end.
+
+    // As publish_process and publish_thread, and keeps what the scope had if the daemon had not set it
+    // before. Failure: EEXIST somebody else has set it since the daemon did; ECANCELED its policies
+    // were undone; ENOMEM no memory for the row.
+    [[nodiscard]] Result<uint64_t> hold(const ScopeName& scope, const Policy& policy,
+                                        int timeout_ms);
+    // The scope has again what it had, who set it and when included. kNobody: there was nothing to
+    // give back; kOther: it stays as somebody else has set it.
+    [[nodiscard]] Result<Holder> give_back(const ScopeName& scope, int timeout_ms);
+    // Every scope, and daemons leave the process alone from now on. One answer for each scope that the
+    // daemon held, or had held before somebody else set it.
+    [[nodiscard]] Result<std::vector<GivenBack>> undo(int timeout_ms);
+    // Daemons may come again.
+    [[nodiscard]] Result<void> redo(int timeout_ms);
+    [[nodiscard]] Held held(const ScopeName& scope) const;
+    [[nodiscard]] bool undone() const;
+
+    // Between two uses: no mapping and one descriptor. Nothing but pid(), unfold() and the
+    // destructor may be called while folded.
+    void fold();
+    // Failure: ESRCH, the process is gone; what mmap says.
+    [[nodiscard]] Result<void> unfold();
 
     // Waits for the answer. Failure: EBUSY (all rows taken, or the lock), ETIMEDOUT: the target has
     // not taken it up, and won't any more.
@@ -256,7 +306,8 @@ class Target {
     friend class Watch;  // watch.h
     Target() = default;
     template <class Publish>
-    Result<uint64_t> locked(int timeout_ms, Publish publish);
+    auto locked(int timeout_ms, Publish publish) -> decltype(publish());
+    [[nodiscard]] Holder give_back_locked(unsigned row, Held& ret_held);
     [[nodiscard]] mpol_ctl_request* free_request();
     template <class Done>
     bool wait(int timeout_ms, Done done) const;

@@ -136,6 +136,11 @@ int publish() {
             sizeof(local.kinds)) {
         err = -EIO;
     }
+    if (err == 0 && local.header.saved != 0 &&
+        sys::write_at(fd, local.saved, sizeof(local.saved[0]), MPOL_CTL_SAVED_OFFSET) !=
+            sizeof(local.saved[0])) {
+        err = -EIO;
+    }
     if (err == 0) err = sys::map_fixed_shared(&local, sizeof(mpol_ctl), fd);
     if (err == 0) {
         published_fd = fd;

@@ -40,4 +40,9 @@ inline void count(mpol_ctl_counter counter, uint64_t by = 1) {
 // raise SIGBUS at a memory limit. False: they must not be touched.
 [[nodiscard]] bool back_rows(const void* first, size_t size);
 
+// Whether a daemon has ever kept what a scope had, and the scope's saved row may be touched.
+[[nodiscard]] inline bool saved_rows_usable(unsigned row) {
+    return load(local.header.saved) != 0 && back_rows(&local.saved[row], sizeof(local.saved[row]));
+}
+
 }  // namespace mpol::control

@@ -7,17 +7,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <ctime>
 
 #include "control/attach.h"
 #include "control/proc.h"
+#include "control/target_locked.h"
 #include "sys/sys.h"
 
 namespace mpol::control {
 namespace {
 
-// A writer holds the lock for microseconds; this is how often a second one looks again.
-constexpr int64_t kLockRetryNs = 1'000'000;
 // While waiting for an acknowledgement: how often the target is checked to be alive.
 constexpr int64_t kAliveCheckNs = 100'000'000;
 // Whoever asked and has not fetched the answer by then is gone: no wait is this long.
@@ -29,17 +27,12 @@ Origin origin_of(pid_t writer, bool keep_cached) {
             static_cast<uint8_t>(keep_cached ? MPOL_CTL_APPLY_KEEP_CACHED : 0)};
 }
 
-bool is_of(const mpol_ctl_slot& row, ThreadSlot slot) {
-    return slot.tid == 0 || static_cast<pid_t>(load(row.tid)) == slot.tid;
-}
-
 // Writes one latch; the caller holds the writers' lock and has settled the spare's last owner.
 bool publish_one(mpol_ctl& segment, uint64_t owner, const SharedLatch& latch, uint64_t seen,
                  const std::optional<Policy>& policy, const Origin& origin) {
-    store(segment.header.spare_owner, owner);
     // The words of an unset: nothing but who, when and how.
     const PolicyWords words = encode(policy.value_or(Policy{}), origin);
-    return latch_publish(latch, seen, policy ? kHasPolicy : 0, words.words);
+    return publish_words(segment, owner, latch, seen, policy.has_value(), words);
 }
 
 // No thread has a policy of its own any more.
@@ -55,37 +48,6 @@ void unset_threads(mpol_ctl& segment, const Origin& origin) {
 }
 
 }  // namespace
-
-template <class Publish>
-Result<uint64_t> Target::locked(int timeout_ms, Publish publish) {
-    struct flock lock {};
-    lock.l_type = F_WRLCK;
-    lock.l_whence = SEEK_SET;
-    const uint64_t deadline = sys::monotonic_ns() + static_cast<uint64_t>(timeout_ms) * 1'000'000;
-    while (::fcntl(fd_, F_OFD_SETLK, &lock) != 0) {
-        if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
-            return tl::unexpected(fail(errno, fmt::format("can't lock the control segment of "
-                                                          "process {}", pid_)));
-        }
-        if (sys::monotonic_ns() >= deadline) {
-            return tl::unexpected(fail(
-                EBUSY, fmt::format("another writer holds the control segment of process {}", pid_),
-                "try again, or find the holder with: lslocks"));
-        }
-        const timespec pause{0, kLockRetryNs};
-        ::nanosleep(&pause, nullptr);
-    }
-    SharedLatch unfinished{};
-    if (owner_latch(*segment_, load(segment_->header.spare_owner), unfinished)) {
-        latch_finish(unfinished);
-    }
-    Result<uint64_t> result = publish();
-    add(segment_->header.epoch, uint32_t{1});
-    sys::futex_wake(&segment_->header.epoch, INT_MAX);
-    lock.l_type = F_UNLCK;
-    ::fcntl(fd_, F_OFD_SETLK, &lock);
-    return result;
-}
 
 Result<uint64_t> Target::publish_process(const std::optional<Policy>& policy, int timeout_ms) {
     const Origin origin = origin_of(writer_, keep_cached_);

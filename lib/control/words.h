@@ -93,7 +93,7 @@ static_assert(kWeightWord + kWeightedNodesMax / 8 == kPolicyWords);
     const auto flags = static_cast<uint16_t>(in.words[0] >> 16);
     const auto home = static_cast<int16_t>(in.words[0] >> 32);
     const auto source = static_cast<uint8_t>(in.words[0] >> 48);
-    if (mode >= kModeCount || kind > MPOL_CTL_ORIGIN_INHERITED || (flags & ~kModeFlags) != 0) {
+    if (mode >= kModeCount || kind > MPOL_CTL_ORIGIN_DAEMON || (flags & ~kModeFlags) != 0) {
         return false;
     }
     if (home < kNoNode || home >= static_cast<int32_t>(kMaxNodes)) return false;

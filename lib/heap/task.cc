@@ -160,6 +160,25 @@ void sync_process() {
     if (task.slot >= 0) store(local.slots[task.slot].process_seen, task.process_generation);
 }
 
+// What a thread has to know of its creator's row: nothing, unless the policy is the daemon's.
+control::SavedRow saved_of(unsigned slot, uint64_t word, const control::PolicyWords& policy) {
+    if (control::origin_kind(policy) != MPOL_CTL_ORIGIN_DAEMON ||
+        !control::saved_rows_usable(1 + slot)) {
+        return {};
+    }
+    const control::SavedRow saved = control::read_saved(local.saved[1 + slot]);
+    return control::is_daemons(saved, word, policy) ? saved : control::SavedRow{};
+}
+
+// The calling thread's slot has opened with a policy that the daemon gave to its creator.
+void inherit_saved(const control::SavedRow& saved) {
+    const auto slot = static_cast<unsigned>(this_task.slot);
+    if (!control::saved_rows_usable(1 + slot)) return;
+    const uint64_t at = generation(SharedMemory::load(local.slots[slot].word));
+    control::write_saved(local.saved[1 + slot],
+                         control::inherited_row(saved, true, at, load(local.slots[slot].tid)));
+}
+
 }  // namespace
 
 Inheritance inheritance() {
@@ -175,6 +194,7 @@ Inheritance inheritance() {
     from.has_policy =
         control::latch_read(control::slot_latch(local, slot), from.policy.words, word) &&
         (word & kHasPolicy) != 0;
+    if (from.has_policy) from.saved = saved_of(slot, word, from.policy);
     return from;
 }
 
@@ -197,6 +217,7 @@ void begin_task(const Inheritance& from) {
     }
     if (task.slot >= 0) {
         store(local.slots[task.slot].process_seen, task.process_generation);
+        if (from.saved.state != MPOL_CTL_SAVED_NONE) inherit_saved(from.saved);
     }
     if (task.owned_scope != kProcessScope && task.slot >= 0) {
         adopt_scope(task.slot, task.owned_scope);

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "control/saved.h"
 #include "control/slots.h"
 #include "heap/scopes.h"
 
@@ -41,6 +42,7 @@ extern thread_local constinit Task this_task MPOL_TLS;
 struct Inheritance {
     bool has_policy = false;
     control::PolicyWords policy{};
+    control::SavedRow saved{};  // what the creator had before a daemon gave it that policy
     bool task_policy_saved = false;
     int saved_mode_word = 0;
     NodeMask saved_nodes{};

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "control/events.h"
+#include "control/saved.h"
 #include "control/segment.h"
 #include "control/slots.h"
 #include "heap/apply.h"
@@ -93,6 +94,9 @@ struct Legacy {
     uint64_t inherited[control::kPolicyWords];
     bool has_policy;
     bool bound;
+    uint32_t saved_flags;
+    control::SavedRow saved;  // what a daemon keeps of it
+    bool daemons;
 };
 
 Legacy read_legacy() {
@@ -101,6 +105,11 @@ Legacy read_legacy() {
     if (control::latch_read(control::process_latch(local), legacy.policy.words, word)) {
         legacy.has_policy = (word & kHasPolicy) != 0;
         legacy.bound = generation(word) == load(local.header.process_applied);
+    }
+    legacy.saved_flags = load(local.header.saved);
+    if (control::saved_rows_usable(0)) {
+        legacy.saved = control::read_saved(local.saved[0]);
+        legacy.daemons = control::is_daemons(legacy.saved, word, legacy.policy);
     }
     for (unsigned i = 0; i < control::kPolicyWords; ++i) {
         legacy.inherited[i] = load(local.header.inherited[i]);
@@ -113,8 +122,14 @@ void write_legacy(const Legacy& legacy) {
         store(local.header.process_policy[i], legacy.policy.words[i]);
         store(local.header.inherited[i], legacy.inherited[i]);
     }
-    store(local.header.process_word, control::next_generation(
-                                         control::kLive | (legacy.has_policy ? kHasPolicy : 0)));
+    const uint64_t word =
+        control::next_generation(control::kLive | (legacy.has_policy ? kHasPolicy : 0));
+    store(local.header.process_word, word);
+    store(local.header.saved, legacy.saved_flags);
+    if (legacy.saved.state != MPOL_CTL_SAVED_NONE) {
+        control::write_saved(local.saved[0], control::inherited_row(legacy.saved, legacy.daemons,
+                                                                    generation(word), 0));
+    }
     uint32_t status = 0;
     if (heap::several_scopes.load(std::memory_order_relaxed)) status |= MPOL_CTL_STATUS_MULTI;
     if (legacy.inherited[0] != 0) status |= MPOL_CTL_STATUS_INHERITED;

@@ -25,8 +25,6 @@ constinit sys::Mutex publish_mutex;
 
 // The kernel task policy that the program was started with, by mpol run, numactl or its parent.
 void record_inherited() {
-    // Under a seccomp filter nothing is asked before somebody sets a policy.
-    if (sys::seccomp_mode() != 0) return;
     Policy policy;
     int mode_word = 0;
     const int err = sys::get_mempolicy(mode_word, policy.nodes);
@@ -65,13 +63,16 @@ void ensure_published() {
     const sys::Locked locked(publish_mutex);
     if (load(local.header.magic) != 0) return;
     const bool copied = load(local.header.process_word) != 0;
-    control::publish();
+    const bool published = control::publish() == 0;
+    // Under a seccomp filter nothing is asked before somebody sets a policy, and nobody is called.
+    const bool filtered = sys::seccomp_mode() != 0;
     if (copied) {
         heap::mirror_regions();
     } else {
         heap::inherit_process(true);  // Nothing is asked for, and nothing is bound.
-        record_inherited();
+        if (!filtered) record_inherited();
     }
+    if (published && !filtered) say_hello();
 }
 
 // Other libraries may have allocated before this runs; what they needed is done by then.

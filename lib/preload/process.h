@@ -56,6 +56,11 @@ void resolve_threads();
 // Looks up the mmap behind ours. From the constructor.
 void resolve_mmap();
 
+// --- Hello (hello.cc)
+
+// Once the segment is published. Never blocks; errno is preserved.
+void say_hello();
+
 // --- Fork (fork.cc)
 
 // In a process image that is a copy: nothing of the parent's segment is written from now on.

@@ -121,6 +121,10 @@ class RaisedDescriptorLimit {
     bool raised_ = false;
 };
 
+// Connects to the unix stream socket there, without waiting, and hangs up: its listener learns who.
+// 0 or -errno. Three system calls.
+int knock(const char* path);
+
 // --- tasks
 
 pid_t process_id();

@@ -58,7 +58,8 @@ FOREIGN_PAIR_ABOVE_JEMALLOC = {
 START_ABOVE_JEMALLOC = Bound(
     30, "system calls",
     "/bin/true under the library: making, sealing, backing and mapping the segment (about 15), the "
-    "first region (about 6), what seccomp and the task policy are (2), limits and /proc (5)")
+    "first region (about 6), what seccomp and the task policy are (2), limits and /proc (5), a knock "
+    "at the daemon's door (3; 6 for a user with one of his own)")
 
 MIXED_MAPPINGS_ABOVE_NO_POLICY = Bound(
     64, "mappings",

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/enforce.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+
+#include "policy/text.h"
+
+namespace mpol::daemon {
+namespace {
+
+std::string text_of(const control::Published& asked) {
+    return asked.set ? policy_text(asked.policy) : std::string();
+}
+
+class Enforcer {
+  public:
+    explicit Enforcer(control::Target& target) : target_(target) {}
+
+    Enforced enforce(const Wanted& wanted) {
+        std::map<unsigned, const WantedScope*> threads;
+        const WantedScope* process = nullptr;
+        find_scopes(wanted, process, threads);
+        const control::ProcessState state = target_.process();
+        bring({}, 0, state.asked, process);
+        for (const control::ThreadState& thread : target_.threads()) {
+            const auto found = threads.find(thread.slot);
+            const WantedScope* const scope = found == threads.end() ? nullptr : found->second;
+            if (scope == nullptr && !thread.asked.set) continue;
+            const pid_t tid = scope != nullptr ? scope->thread->tid : thread.tid;
+            bring(control::ThreadSlot(thread.slot, thread.tid), tid, thread.asked, scope);
+            if (result_.again) break;
+        }
+        migrate();
+        return std::move(result_);
+    }
+
+  private:
+    // The slots of the threads that are to have policies of their own.
+    void find_scopes(const Wanted& wanted, const WantedScope*& ret_process,
+                     std::map<unsigned, const WantedScope*>& ret_threads) {
+        std::map<pid_t, unsigned> slots;
+        const bool any_thread = std::any_of(wanted.scopes.begin(), wanted.scopes.end(),
+                                            [](const auto& one) { return one.thread.has_value(); });
+        if (any_thread) {
+            for (const control::ThreadState& thread : target_.threads()) {
+                slots[target_.same_namespace() ? thread.tid : target_.outer_tid(thread.tid)] =
+                    thread.slot;
+            }
+        }
+        for (const WantedScope& scope : wanted.scopes) {
+            if (!scope.thread) {
+                ret_process = &scope;
+            } else if (const auto slot = slots.find(scope.thread->tid); slot != slots.end()) {
+                ret_threads[slot->second] = &scope;
+            }
+        }
+    }
+
+    void bring(const control::ScopeName& scope, pid_t tid, const control::Published& asked,
+               const WantedScope* wanted) {
+        const bool ours = asked.origin.kind == MPOL_CTL_ORIGIN_DAEMON;
+        if (wanted == nullptr) return give_back(scope, tid, asked);
+        if (asked.readable && asked.set && ours && asked.policy == wanted->policy) return;
+        if (result_.changes.size() >= kScopesAtOnce) {
+            result_.again = true;
+            return;
+        }
+        const auto generation = target_.hold(scope, wanted->policy, 0);
+        if (!generation) return note(generation.error());
+        result_.changes.push_back(
+            {Deed::kSet, scope, tid, text_of(asked), policy_text(wanted->policy), *generation});
+        if (wanted->migrate) moving_.push_back(scope);
+    }
+
+    void give_back(const control::ScopeName& scope, pid_t tid, const control::Published& asked) {
+        if (asked.readable && asked.origin.kind != MPOL_CTL_ORIGIN_DAEMON) return;
+        const control::Held held = target_.held(scope);
+        if (held.holder != control::Holder::kDaemon) return;
+        const auto holder = target_.give_back(scope, 0);
+        if (!holder) return note(holder.error());
+        if (*holder != control::Holder::kDaemon) return;
+        result_.changes.push_back({Deed::kGivenBack, scope, tid, text_of(asked),
+                                   held.had_policy ? policy_text(held.before) : "", 0});
+    }
+
+    // The target moves its pages by itself; nobody has to wait for it. It has one migration at a
+    // time: of several scopes, all of its memory. One that is under way looks at everything again
+    // after a rewrite.
+    void migrate() {
+        if (moving_.empty()) return;
+        const control::ScopeName which = moving_.size() == 1 ? moving_.front() : std::nullopt;
+        (void)target_.start_migration({which, 0, 0}, 0);
+    }
+
+    void note(const control::Failure& failure) {
+        if (failure.err == EBUSY) {
+            result_.again = true;
+        } else if (failure.err == EEXIST) {
+            ++result_.left_alone;
+        } else if (failure.err != ESRCH && failure.err != ECANCELED) {
+            result_.problem = failure.what;
+        }
+    }
+
+    control::Target& target_;
+    Enforced result_;
+    std::vector<control::ScopeName> moving_;
+};
+
+}  // namespace
+
+Enforced enforce(control::Target& target, const Wanted& wanted) {
+    return Enforcer(target).enforce(wanted);
+}
+
+}  // namespace mpol::daemon

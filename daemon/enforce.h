@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Brings a process to what the rules want of it. What is so already is not written again; what
+// somebody else has set since the daemon did is left alone; what the rules want no longer is given
+// back. Never waits: neither for the process nor for another writer.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/wanted.h"
+
+namespace mpol::daemon {
+
+// More scopes than that in one go would keep other processes waiting.
+inline constexpr size_t kScopesAtOnce = 256;
+
+enum class Deed : uint8_t { kSet, kGivenBack };
+
+struct Change {
+    Deed deed{};
+    control::ScopeName scope{};
+    pid_t tid = 0;     // 0: the process
+    std::string from;  // policies as text; empty: none
+    std::string to;
+    uint64_t generation = 0;  // of kSet
+};
+
+struct Enforced {
+    std::vector<Change> changes;
+    bool again = false;       // more is to do, or another writer was at it
+    unsigned left_alone = 0;  // scopes that somebody else has set since
+    std::string problem;      // what the kernel refused; or empty
+};
+
+[[nodiscard]] Enforced enforce(control::Target& target, const Wanted& wanted);
+
+}  // namespace mpol::daemon

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Coming and going.
+#include "daemon/keeper.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <new>
+
+#include "control/proc.h"
+#include "daemon/api/access.h"
+#include "sys/sys.h"
+
+namespace mpol::daemon {
+namespace {
+
+// When a process that has a new program, or is a new copy, and has not knocked, is looked at: its
+// first allocation comes within a millisecond or two, on a busy machine later.
+constexpr uint64_t kProbeAfterNs[] = {5'000'000, 50'000'000, 500'000'000};
+constexpr unsigned kProbes = sizeof(kProbeAfterNs) / sizeof(kProbeAfterNs[0]);
+// More at once are looked for in /proc instead.
+constexpr size_t kProbesMax = 8192;
+// Looked at in a row before others have their turn.
+constexpr uint64_t kProbeTurnNs = 5'000'000;
+
+Descriptor pidfd_of(pid_t pid) {
+    return Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+bool has_exited(const Descriptor& pidfd) {
+    pollfd one{pidfd.get(), POLLIN, 0};
+    return ::poll(&one, 1, 0) != 0;
+}
+
+}  // namespace
+
+Keeper::Keeper(sd_event* loop, const RuleBook& book, AuditLog& log)
+    : loop_(loop),
+      book_(book),
+      log_(log),
+      topology_(rules::read_topology()),
+      probe_timer_(loop, CLOCK_MONOTONIC, [this] { run_probes(); }),
+      later_timer_(loop, CLOCK_MONOTONIC, [this] { run_later(); }),
+      pending_timer_(loop, CLOCK_MONOTONIC, [this] { check_pending(); }),
+      schedule_timer_(loop, CLOCK_REALTIME, [this] { look_again(); }) {
+    sd_event_source* source = nullptr;
+    if (sd_event_add_defer(loop, &source, on_turn, this) < 0) throw std::bad_alloc();
+    turn_.reset(source);
+    // After whatever else there is to do.
+    sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
+    sd_event_source_set_enabled(source, SD_EVENT_OFF);
+}
+
+Kept* Keeper::find(pid_t pid) const {
+    const auto found = kept_.find(pid);
+    return found == kept_.end() ? nullptr : found->second.get();
+}
+
+void Keeper::arrived(pid_t pid, Descriptor pidfd) {
+    const uint64_t now_ns = sys::monotonic_ns();
+    Kept* const kept = find(pid);
+    if (kept == nullptr) {
+        if (!pidfd) pidfd = pidfd_of(pid);
+        if (pidfd) attach(pid, std::move(pidfd));
+        return;
+    }
+    kept->renewed = true;
+    if (kept->queued || may_at_ns(*kept, now_ns) > now_ns) return enqueue(*kept);
+    evaluate(*kept, now_ns);
+}
+
+// False: it has no segment (yet).
+bool Keeper::attach(pid_t pid, Descriptor pidfd) {
+    const uint64_t now_ns = sys::monotonic_ns();
+    auto target = control::Target::attach(pid, control::Access::kWrite);
+    // Of the process that the pidfd is of, if that lives still.
+    if (!target || has_exited(pidfd)) return false;
+    auto kept = std::make_unique<Kept>();
+    kept->keeper = this;
+    kept->pid = pid;
+    kept->uid = owner_of(pid).value_or(0);
+    kept->pidfd = std::move(pidfd);
+    kept->target.emplace(std::move(*target));
+    sd_event_source* source = nullptr;
+    if (sd_event_add_io(loop_, &source, kept->pidfd.get(), EPOLLIN, on_exit, kept.get()) < 0) {
+        return false;
+    }
+    kept->exit_source.reset(source);
+    Kept& placed = *(kept_[pid] = std::move(kept));
+    evaluate(placed, now_ns);
+    return true;
+}
+
+// Its segment is another one when it has executed a program.
+void Keeper::renew(Kept& kept) {
+    kept.renewed = false;
+    auto target = control::Target::attach(kept.pid, control::Access::kWrite);
+    kept.target.reset();
+    if (target) kept.target.emplace(std::move(*target));
+}
+
+int Keeper::on_exit(sd_event_source*, int, uint32_t, void* opaque) {
+    auto* const kept = static_cast<Kept*>(opaque);
+    kept->keeper->drop(kept->pid);
+    return 0;
+}
+
+// Names in the queues are looked up when their turn comes.
+void Keeper::drop(pid_t pid) {
+    kept_.erase(pid);
+}
+
+void Keeper::happened(const ProcessEvent& event) {
+    Kept* const kept = find(event.pid);
+    switch (event.kind) {
+        case ProcessEventKind::kFork:
+            if (find(event.parent) != nullptr) probe_in(kProbeAfterNs[0], {event.pid, 0});
+            break;
+        case ProcessEventKind::kExec:
+            if (kept != nullptr) kept->target.reset();
+            probe_in(kProbeAfterNs[0], {event.pid, 0});
+            break;
+        case ProcessEventKind::kExit:
+            break;  // The pidfd tells it of those who are kept.
+        case ProcessEventKind::kRename:
+            if (kept != nullptr) enqueue(*kept);
+            break;
+    }
+}
+
+void Keeper::probe_in(uint64_t delay_ns, const Probe& probe) {
+    if (probes_.size() >= kProbesMax) {
+        ++lost_probes_;
+        return;
+    }
+    const uint64_t at_ns = sys::monotonic_ns() + delay_ns;
+    probes_.emplace(at_ns, probe);
+    probe_timer_.set_by_ns(at_ns);
+}
+
+void Keeper::try_to_attach(const Probe& probe) {
+    Kept* const kept = find(probe.pid);
+    if (kept != nullptr && kept->target) return;
+    if (kept != nullptr) {
+        kept->renewed = true;
+        enqueue(*kept);
+    } else {
+        Descriptor pidfd = pidfd_of(probe.pid);
+        if (!pidfd || attach(probe.pid, std::move(pidfd))) return;
+    }
+    if (probe.tries + 1 >= kProbes) return;
+    probe_in(kProbeAfterNs[probe.tries + 1], {probe.pid, probe.tries + 1});
+}
+
+void Keeper::run_probes() {
+    const uint64_t begin_ns = sys::monotonic_ns();
+    uint64_t now_ns = begin_ns;
+    while (!probes_.empty() && probes_.begin()->first <= now_ns) {
+        if (now_ns - begin_ns > kProbeTurnNs) break;
+        const Probe probe = probes_.begin()->second;
+        probes_.erase(probes_.begin());
+        try_to_attach(probe);
+        now_ns = sys::monotonic_ns();
+    }
+    if (!probes_.empty()) {
+        probe_timer_.set_at_ns(probes_.begin()->first);
+    } else if (lost_probes_ > 0) {
+        lost_probes_ = 0;
+        look_around();
+    }
+}
+
+void Keeper::look_around() {
+    for (const pid_t pid : control::all_processes()) {
+        if (find(pid) == nullptr) probe_in(0, {pid, kProbes});
+    }
+}
+
+}  // namespace mpol::daemon

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps every process under the preloaded library in the policy that the rules give it, from its
+// first knock to its end. All work is done in pieces of a few milliseconds, none of which waits for
+// a process; a process that makes work without end gets a share of the time, and no more.
+//
+// Not thread-safe: on the daemon's loop.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/audit_log.h"
+#include "daemon/enforce.h"
+#include "daemon/kept.h"
+#include "daemon/process_events.h"
+#include "daemon/rule_book.h"
+#include "daemon/rules/topology.h"
+#include "daemon/timer.h"
+
+namespace mpol::daemon {
+
+class Keeper {
+  public:
+    // book and log must outlive it. Throws std::bad_alloc.
+    Keeper(sd_event* loop, const RuleBook& book, AuditLog& log);
+
+    // --- What is heard of
+
+    // A process has a segment. pidfd: of it, if the caller has one.
+    void arrived(pid_t pid, Descriptor pidfd);
+    void happened(const ProcessEvent& event);
+    // Processes may have come without a word: all of /proc is looked through, once.
+    void look_around();
+    // Rules, machine or time of day are others: every process is looked at again.
+    void look_again();
+    void machine_changed();
+    // Nothing tells of new names of threads (no process events): who has rules for threads is
+    // looked at every second.
+    void set_deaf_to_threads(bool deaf) { deaf_to_threads_ = deaf; }
+
+    // --- What is asked of it
+
+    [[nodiscard]] const std::map<pid_t, std::unique_ptr<Kept>>& kept() const { return kept_; }
+    [[nodiscard]] Kept* find(pid_t pid) const;
+    // Failure: ESRCH it is not kept; EBUSY another writer is at it.
+    [[nodiscard]] control::Result<std::vector<Undone>> undo(pid_t pid, const std::string& by);
+
+  private:
+    struct Probe {
+        pid_t pid = 0;
+        unsigned tries = 0;
+    };
+    // A change that its process has not told to be in force yet.
+    struct Pending {
+        LogEntry entry;
+        control::ScopeName scope;
+        uint64_t generation = 0;
+        uint64_t since_ns = 0;  // that its reason was heard of
+    };
+
+    // keeper.cc: coming and going
+    void try_to_attach(const Probe& probe);
+    bool attach(pid_t pid, Descriptor pidfd);
+    void renew(Kept& kept);
+    void drop(pid_t pid);
+    static int on_exit(sd_event_source* source, int fd, uint32_t events, void* opaque);
+    void probe_in(uint64_t delay_ns, const Probe& probe);
+    void run_probes();
+
+    // keeper_turns.cc: whose turn it is
+    void enqueue(Kept& kept);
+    [[nodiscard]] uint64_t may_at_ns(const Kept& kept, uint64_t now_ns) const;
+    void spend(Kept& kept, uint64_t from_ns);
+    void run_queue();
+    static int on_turn(sd_event_source* source, void* opaque);
+    void run_later();
+    void plan_schedule();
+
+    // keeper_evaluate.cc: what is done
+    void evaluate(Kept& kept, uint64_t since_ns);
+    void record(Kept& kept, const Wanted& wanted, const Enforced& done, uint64_t since_ns);
+    void note(Kept& kept, const Wanted& wanted, const Enforced& done);
+    [[nodiscard]] Undone record_undo(const Kept& kept, const control::GivenBack& given,
+                                     const std::string& by);
+    bool respect_undo(Kept& kept);
+    void check_pending();
+    bool in_force(Kept& kept, const Pending& pending);
+    [[nodiscard]] LogEntry entry_of(const Kept& kept, std::string event) const;
+
+    sd_event* loop_;
+    const RuleBook& book_;
+    AuditLog& log_;
+    rules::Topology topology_;
+    bool deaf_to_threads_ = false;
+    std::map<pid_t, std::unique_ptr<Kept>> kept_;
+    std::multimap<uint64_t, Probe> probes_;  // by when
+    std::deque<pid_t> queue_;
+    std::multimap<uint64_t, pid_t> later_;  // by when
+    std::vector<Pending> pending_;
+    unsigned pending_looks_ = 0;
+    uint64_t lost_probes_ = 0;
+    EventSource turn_;
+    Timer probe_timer_;
+    Timer later_timer_;
+    Timer pending_timer_;
+    Timer schedule_timer_;
+};
+
+}  // namespace mpol::daemon

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whose turn it is.
+#include <algorithm>
+#include <ctime>
+
+#include "daemon/keeper.h"
+#include "sys/sys.h"
+
+namespace mpol::daemon {
+namespace {
+
+// Spent in a row before what else has come is heard.
+constexpr uint64_t kTurnNs = 2'000'000;
+// A process may have that much at once, and of the time that passes a twentieth.
+constexpr uint64_t kBurstNs = 20'000'000;
+constexpr uint64_t kShare = 20;
+// What nothing tells is looked at that often.
+constexpr uint64_t kLookNs = 1'000'000'000;
+// Another writer holds its lock for microseconds, a hostile one for ever.
+constexpr uint64_t kBusyNs = 5'000'000;
+constexpr unsigned kBusyDoublings = 8;
+
+}  // namespace
+
+uint64_t Keeper::may_at_ns(const Kept& kept, uint64_t now_ns) const {
+    const uint64_t drained = (now_ns - kept.spent_at_ns) / kShare;
+    const uint64_t spent = kept.spent_ns > drained ? kept.spent_ns - drained : 0;
+    return spent <= kBurstNs ? now_ns : now_ns + (spent - kBurstNs) * kShare;
+}
+
+void Keeper::spend(Kept& kept, uint64_t from_ns) {
+    const uint64_t now_ns = sys::monotonic_ns();
+    const uint64_t drained = (from_ns - std::min(from_ns, kept.spent_at_ns)) / kShare;
+    kept.spent_ns -= std::min(kept.spent_ns, drained);
+    kept.spent_ns += now_ns - from_ns;
+    kept.spent_at_ns = now_ns;
+    if (kept.busy > 0) {
+        const uint64_t pause_ns = kBusyNs << std::min(kept.busy - 1, kBusyDoublings);
+        later_.emplace(now_ns + pause_ns, kept.pid);
+        later_timer_.set_by_ns(now_ns + pause_ns);
+    } else if (kept.changes_by_itself) {
+        later_.emplace(now_ns + kLookNs, kept.pid);
+        later_timer_.set_by_ns(now_ns + kLookNs);
+    }
+}
+
+void Keeper::enqueue(Kept& kept) {
+    if (kept.queued) return;
+    kept.queued = true;
+    const uint64_t now_ns = sys::monotonic_ns();
+    const uint64_t at_ns = may_at_ns(kept, now_ns);
+    if (at_ns <= now_ns) {
+        queue_.push_back(kept.pid);
+        sd_event_source_set_enabled(turn_.get(), SD_EVENT_ON);
+    } else {
+        later_.emplace(at_ns, kept.pid);
+        later_timer_.set_by_ns(at_ns);
+    }
+}
+
+int Keeper::on_turn(sd_event_source*, void* opaque) {
+    static_cast<Keeper*>(opaque)->run_queue();
+    return 0;
+}
+
+void Keeper::run_queue() {
+    const uint64_t begin_ns = sys::monotonic_ns();
+    while (!queue_.empty() && sys::monotonic_ns() - begin_ns < kTurnNs) {
+        Kept* const kept = find(queue_.front());
+        queue_.pop_front();
+        if (kept == nullptr || !kept->queued) continue;
+        evaluate(*kept, begin_ns);
+    }
+    if (queue_.empty()) sd_event_source_set_enabled(turn_.get(), SD_EVENT_OFF);
+}
+
+void Keeper::run_later() {
+    const uint64_t now_ns = sys::monotonic_ns();
+    while (!later_.empty() && later_.begin()->first <= now_ns) {
+        Kept* const kept = find(later_.begin()->second);
+        later_.erase(later_.begin());
+        if (kept == nullptr) continue;
+        kept->queued = true;
+        queue_.push_back(kept->pid);
+        sd_event_source_set_enabled(turn_.get(), SD_EVENT_ON);
+    }
+    if (!later_.empty()) later_timer_.set_at_ns(later_.begin()->first);
+}
+
+void Keeper::look_again() {
+    for (const auto& [pid, kept] : kept_) enqueue(*kept);
+    plan_schedule();
+}
+
+void Keeper::machine_changed() {
+    topology_ = rules::read_topology();
+    look_again();
+}
+
+// The next minute at which some rule's window begins or ends; at midnight days change.
+void Keeper::plan_schedule() {
+    schedule_timer_.stop();
+    const auto set = book_.rules();
+    if (!set->scheduled) return;
+    const rules::Moment now = rules::local_moment();
+    unsigned next = rules::kMinutesOfDay;
+    for (const rules::Rule& rule : set->compiled.rules) {
+        for (const rules::Window& window : rule.schedule) {
+            for (const unsigned minute : {window.from, window.to}) {
+                if (minute > now.minute) next = std::min(next, minute);
+            }
+        }
+    }
+    const auto second = static_cast<uint64_t>(std::time(nullptr));
+    const uint64_t minute_began = second - second % 60;
+    schedule_timer_.set_at_ns((minute_began + (next - now.minute) * uint64_t{60}) * 1'000'000'000);
+}
+
+}  // namespace mpol::daemon
