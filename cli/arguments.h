@@ -30,9 +30,11 @@ struct Arguments {
     bool cancel = false;
     bool all = false;
     bool dry_run = false;
+    bool follow = false;
     int timeout_ms = kTimeoutMsDefault;
     int watch_ms = -1;  // mpol watch; -1: without end
     int count = 0;      // of events; 0: without end
+    int lines = -1;     // of the log; -1: all
 
     std::string target;                // PID or PID/TID
     std::string policy;                // its words, joined by blanks
@@ -40,6 +42,7 @@ struct Arguments {
     std::string rate;                  // "100M": bytes per second; empty: no limit
     std::string rules;                 // a file or folder; empty: the default
     std::vector<std::string> paths;    // of rule files
+    std::string socket;                // the folder of a daemon; empty: those that run
     std::string shell;                 // what to write a completion for
     std::vector<std::string> command;  // what stands after "--"
 };

@@ -21,6 +21,13 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json render_json(const RulesList& list);
 [[nodiscard]] Json render_json(const Explanation& explanation);
 [[nodiscard]] Json render_json(const Plan& plan);
+[[nodiscard]] Json render_json(const DaemonView& view);
+[[nodiscard]] Json render_json(const UndoReport& report);
+[[nodiscard]] Json render_json(const LogLine& line);
+[[nodiscard]] Json render_json(const LogGap& gap);
+[[nodiscard]] Json render_json(const LogEnd& end);
+[[nodiscard]] Json render_json(const Reloaded& reloaded);
+[[nodiscard]] Json render_json(const daemon::Account& account);
 [[nodiscard]] Json render_json(const std::vector<rules::Diagnostic>& diagnostics);
 
 }  // namespace mpol::cli

@@ -134,6 +134,7 @@ Json render_json(const Explanation& it) {
             {"facts", facts_json(it.facts)},
             {"winner", winner != nullptr ? rule_json(*winner) : Json(nullptr)},
             {"planned", it.planned ? planned_json(*it.planned) : Json(nullptr)},
+            {"daemon", it.account ? render_json(*it.account) : Json(nullptr)},
             {"threads", threads_json(it)},
             {"verdicts", verdicts}};
 }

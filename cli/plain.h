@@ -27,5 +27,13 @@ void add(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
 [[nodiscard]] std::string render(const RulesList& list);
 [[nodiscard]] std::string render(const Explanation& it);
 [[nodiscard]] std::string render(const Plan& plan);
+[[nodiscard]] std::string render(const DaemonView& view);
+[[nodiscard]] std::string render(const UndoReport& report);
+[[nodiscard]] std::string render(const LogLine& line);
+[[nodiscard]] std::string render(const LogGap& gap);
+[[nodiscard]] std::string render(const LogEnd& end);
+[[nodiscard]] std::string render(const Reloaded& reloaded);
+// A line for each thing that is known, below what is said of its process.
+[[nodiscard]] std::string account_words(const daemon::Account& account);
 
 }  // namespace mpol::cli

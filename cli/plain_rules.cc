@@ -244,6 +244,7 @@ std::string render(const Explanation& it) {
         fmt::format("process {} ({})\n", it.facts.pid, printable(it.facts.comm.value_or("")));
     if (it.brief) add_facts(out, it);
     if (!it.brief) add_current(out, it);
+    if (it.account) out += account_words(*it.account);
     add_winner(out, it);
     if (!it.brief) add_others(out, it);
     add_where_from(out, it.rules);

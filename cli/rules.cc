@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "cli/daemon.h"
 #include "cli/rules_context.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
@@ -116,6 +117,7 @@ Result<Answer> rules_test(const Arguments& arguments) {
 Result<Answer> explain(const Arguments& arguments) {
     auto explanation = explain_named(arguments);
     if (!explanation) return tl::unexpected(explanation.error());
+    explanation->account = account_of(explanation->facts.pid, arguments);
     return Answer{Status::kOk, std::move(*explanation)};
 }
 

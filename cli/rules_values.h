@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "control/attach.h"
+#include "daemon/api/service.h"
 #include "daemon/rules/engine.h"
 #include "daemon/rules/plan.h"
 
@@ -61,6 +62,7 @@ struct Explanation {
     NodeMask allowed;
     NodeMask near;
     CurrentPolicy current;
+    std::optional<daemon::Account> account;  // of a daemon that has the process
 
     [[nodiscard]] const rules::Rule* winner() const {
         return decision.winner ? &rules.compiled.rules[*decision.winner] : nullptr;

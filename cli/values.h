@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/daemon_values.h"
 #include "cli/error.h"
 #include "cli/maps_view.h"
 #include "cli/rules_values.h"
@@ -114,8 +115,8 @@ struct Migration {
     pid_t pid = 0;
     std::optional<pid_t> tid;
     control::MigrationState state{};
-    bool done = false;      // nothing more will be said of it
-    int interrupted_by = 0; // a signal's number: it was to end before its time
+    bool done = false;       // nothing more will be said of it
+    int interrupted_by = 0;  // a signal's number: it was to end before its time
 
     [[nodiscard]] Status status() const;
     // By the time that it took so far; empty: nothing to go by.
@@ -128,7 +129,7 @@ struct Change {
     std::optional<pid_t> tid;
     bool everywhere = false;
     std::optional<control::KindName> kind;  // of the process's memory; empty: all of it
-    std::optional<Policy> policy;  // empty: unset
+    std::optional<Policy> policy;           // empty: unset
     uint64_t generation = 0;
     bool waited = true;
     bool applied = false;
@@ -136,13 +137,13 @@ struct Change {
     int timeout_ms = 0;
     NodeMask effective;
     NodeMask allowed;
-    NodeMask not_allowed;            // asked for, and the cpuset leaves them out
-    NodeMask absent;                 // asked for, and without memory as yet
-    std::vector<pid_t> behind;       // their kernel task policy is still the old one
-    std::vector<pid_t> kept;         // have a policy of their own, which stays
-    bool superseded = false;         // somebody else has published since
-    bool stopped = false;            // by a signal or a debugger
-    bool helper = false;             // a helper thread runs
+    NodeMask not_allowed;       // asked for, and the cpuset leaves them out
+    NodeMask absent;            // asked for, and without memory as yet
+    std::vector<pid_t> behind;  // their kernel task policy is still the old one
+    std::vector<pid_t> kept;    // have a policy of their own, which stays
+    bool superseded = false;    // somebody else has published since
+    bool stopped = false;       // by a signal or a debugger
+    bool helper = false;        // a helper thread runs
     std::optional<Migration> migration;
     std::optional<Policy> fallback;  // after unset: the policy that it started with
 };
@@ -175,9 +176,9 @@ struct WatchEnd {
     uint64_t lost = 0;
 };
 
-using Value =
-    std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, Migration, RulesCheck,
-                 RulesList, Explanation, Plan, Text, WatchLine, WatchGap, WatchEnd>;
+using Value = std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, Migration,
+                           RulesCheck, RulesList, Explanation, Plan, Text, WatchLine, WatchGap,
+                           WatchEnd, DaemonView, UndoReport, LogLine, LogGap, LogEnd, Reloaded>;
 
 struct Answer {
     Status status = Status::kOk;

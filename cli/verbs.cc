@@ -62,6 +62,19 @@ constexpr OptionInfo kApplyOptions[] = {
     {"--all", "", "every process under control", &Arguments::all},
     kRules};
 
+constexpr OptionInfo kSocket = {"--socket", "DIR", "ask the daemon whose folder this is",
+                                &Arguments::socket};
+constexpr OptionInfo kSocketOptions[] = {kSocket};
+constexpr OptionInfo kExplainOptions[] = {kRules, kSocket};
+constexpr OptionInfo kStatusOptions[] = {
+    {"--all", "", "the processes that it has, too", &Arguments::all}, kSocket};
+constexpr OptionInfo kUndoOptions[] = {
+    {"--all", "", "every process that the caller may", &Arguments::all}, kSocket};
+constexpr OptionInfo kLogOptions[] = {
+    {"-n", "N", "the newest N entries only", &Arguments::lines},
+    {"--follow", "", "go on as more come, after the newest 10 or N", &Arguments::follow},
+    kSocket};
+
 constexpr OperandInfo kTargetOperand = {Operand::kTarget, "PID[/TID]", true};
 constexpr OperandInfo kPolicyOperand = {Operand::kPolicy, "POLICY", true};
 constexpr OperandInfo kRunOperands[] = {{Operand::kPolicy, "POLICY", false},
@@ -138,6 +151,20 @@ constexpr Example kRulesApplyExamples[] = {
 };
 constexpr Example kExplainExamples[] = {
     {"mpol explain 4242", "why it has, or would get, its policy"}};
+constexpr Example kRulesReloadExamples[] = {
+    {"mpol rules reload", "after an edit; what is wrong with it is said here"}};
+constexpr Example kStatusExamples[] = {
+    {"mpol status", "is there a daemon, and how does it do?"},
+    {"mpol status --all --json | jq '.processes[] | select(.rule == null)'", "without a rule"},
+};
+constexpr Example kUndoExamples[] = {
+    {"mpol undo 4242", "what it had before the daemon touched it"},
+    {"mpol undo --all", "the same for every process"},
+};
+constexpr Example kLogExamples[] = {
+    {"mpol log -n 20", "the newest twenty changes that the daemon made, and why"},
+    {"mpol log --follow --json | jq -c 'select(.event == \"apply\")'", "as they come"},
+};
 constexpr Example kCompletionExamples[] = {
     {"eval \"$(mpol completion bash)\"", "completion in this shell"},
 };
@@ -206,19 +233,52 @@ constexpr Verb kVerbs[] = {
      "Shows for each process under control which policy it has, and which one the\n"
      "rules give it. Nothing is changed.",
      kAnyProcessOperands, kApplyOptions, kRulesApplyExamples, rules_apply},
+    {"rules reload",
+     "",
+     "have the daemon read its rules again",
+     "The daemon reads its rules and gives processes what they say now. When a file\n"
+     "is wrong, it keeps the rules that it has, and says what is wrong.",
+     {},
+     kSocketOptions,
+     kRulesReloadExamples,
+     rules_reload},
     {"explain", "PID", "say why a process has, or would get, its policy",
      "Shows the policy of the process and who set it, the rule that it is under,\n"
      "why it matches and where it is written, which nodes the cpuset dropped, and of\n"
-     "every other rule whether it matches and what decided.",
-     kProcessOperands, kRulesOptions, kExplainExamples, explain},
+     "every other rule whether it matches and what decided. Where a daemon runs, what\n"
+     "it did to the process, too.",
+     kProcessOperands, kExplainOptions, kExplainExamples, explain},
+    {"undo", "PID|--all", "give back what processes had before the daemon",
+     "Gives a process, and its threads, the policies that they had before the daemon\n"
+     "first touched them, and keeps rules from it. What was set by hand since stays.\n"
+     "Works without a daemon, too: the process itself keeps what it had.",
+     kAnyProcessOperands, kUndoOptions, kUndoExamples, undo},
+    {"log",
+     "",
+     "print what the daemon changed, and why",
+     "An entry for every change: when, which process, from, to, the rule and where it\n"
+     "is written, and how long it took. The caller's own processes only, but for root.",
+     {},
+     kLogOptions,
+     kLogExamples,
+     log},
+    {"status",
+     "",
+     "show how the daemon does",
+     "Shows which daemon answers, how it learns of processes, its rules and how many\n"
+     "processes it has. Fails when none runs.",
+     {},
+     kStatusOptions,
+     kStatusExamples,
+     status},
     {"policy", "POLICY", "show what a policy's text means here",
      "Prints POLICY as the kernel prints it, the nodes that were named and the nodes\n"
      "that are meant on this machine; or what is wrong with it.",
      kPolicyOperands, kPolicyOptions, kPolicyExamples, explain_policy},
     {"completion",
      "bash|man",
-     "print shell completion, or the manual page's synopsis",
-     "Prints a completion script for bash, or the manual page's synopsis section.",
+     "print shell completion, or what the manual page says of verbs",
+     "Prints a completion script for bash, or the manual page's sections about verbs.",
      kShellOperands,
      {},
      kCompletionExamples,

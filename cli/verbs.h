@@ -55,7 +55,7 @@ struct Verb {
 // verb nullptr: of mpol as a whole.
 [[nodiscard]] std::string help(const Verb* verb);
 [[nodiscard]] std::string bash_completion();
-[[nodiscard]] std::string man_synopsis();
+[[nodiscard]] std::string man_sections();
 
 // Prints a value now, for a verb that has more than one. False: standard output fails.
 [[nodiscard]] bool show(const Arguments& arguments, const Value& value);
@@ -74,6 +74,10 @@ struct Verb {
 [[nodiscard]] Result<Answer> rules_apply(const Arguments& arguments);
 [[nodiscard]] Result<Answer> explain(const Arguments& arguments);
 [[nodiscard]] Result<Answer> explain_policy(const Arguments& arguments);
+[[nodiscard]] Result<Answer> rules_reload(const Arguments& arguments);
+[[nodiscard]] Result<Answer> status(const Arguments& arguments);
+[[nodiscard]] Result<Answer> undo(const Arguments& arguments);
+[[nodiscard]] Result<Answer> log(const Arguments& arguments);
 [[nodiscard]] Result<Answer> watch(const Arguments& arguments);
 [[nodiscard]] Result<Answer> completion(const Arguments& arguments);
 

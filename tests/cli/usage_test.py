@@ -4,7 +4,8 @@ import subprocess
 from harness import ENVIRONMENT, FAILED, MPOL, OK, USAGE, CliTest, Victim, lines, main, mpol
 
 VERBS = ("run", "ls", "get", "set", "unset", "maps", "watch", "migrate", "rules check",
-         "rules list", "rules test", "rules apply", "explain", "policy", "completion")
+         "rules list", "rules test", "rules apply", "explain", "rules reload", "undo", "log", "status",
+         "policy", "completion")
 
 
 class UsageTest(CliTest):
@@ -16,9 +17,9 @@ class UsageTest(CliTest):
 
     def test_a_second_word_that_does_not_exist(self):
         self.expect(mpol("rules"), USAGE, "", lines(
-            "mpol: rules wants one of check, list, test, apply", "hint: mpol --help"))
+            "mpol: rules wants one of check, list, test, apply, reload", "hint: mpol --help"))
         self.expect(mpol("rules", "tset"), USAGE, "", lines(
-            "mpol: rules wants one of check, list, test, apply, not 'tset'", "hint: mpol --help"))
+            "mpol: rules wants one of check, list, test, apply, reload, not 'tset'", "hint: mpol --help"))
 
     def test_an_option_that_does_not_exist(self):
         self.expect(mpol("get", "1", "--frob"), USAGE, "",
