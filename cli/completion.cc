@@ -94,25 +94,9 @@ std::string bash_completion() {
         option_words(common_options()).substr(1));
 }
 
-std::string man_synopsis() {
-    std::string out = ".SH SYNOPSIS\n";
-    for (const Verb& verb : verbs()) {
-        fmt::format_to(std::back_inserter(out), ".B mpol {}\n", verb.name);
-        for (const OptionInfo& option : verb.options) {
-            fmt::format_to(std::back_inserter(out), ".RB [ \\{}{} ]\n", option.name.substr(0, 1),
-                           fmt::format("\\{}{}{}", option.name.substr(1),
-                                       option.metavar.empty() ? "" : "\\ ", option.metavar));
-        }
-        if (!verb.synopsis.empty())
-            fmt::format_to(std::back_inserter(out), ".I {}\n", verb.synopsis);
-        out += ".br\n";
-    }
-    return out;
-}
-
 Result<Answer> completion(const Arguments& arguments) {
     if (arguments.shell == "bash") return Answer{Status::kOk, Text{bash_completion()}};
-    if (arguments.shell == "man") return Answer{Status::kOk, Text{man_synopsis()}};
+    if (arguments.shell == "man") return Answer{Status::kOk, Text{man_sections()}};
     return misused(fmt::format("no completion for {}", in_quotes(arguments.shell)),
                    "mpol completion bash");
 }

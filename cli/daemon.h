@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/arguments.h"
+#include "cli/daemon_values.h"
 #include "cli/error.h"
 #include "daemon/api/client.h"
 
@@ -23,6 +24,12 @@ namespace mpol::cli {
 
 // What a daemon did to the process. Empty: none is there, none has it, or it is not for the caller.
 [[nodiscard]] std::optional<daemon::Account> account_of(pid_t pid, const Arguments& arguments);
+
+// Without a daemon: from what the processes' own segments keep (undo_by_hand.cc). Failure: no such
+// process, not under control, not permitted.
+[[nodiscard]] Result<UndoReport> undo_by_hand(pid_t pid);
+// Of all processes that the caller may.
+[[nodiscard]] UndoReport undo_all_by_hand();
 
 // A value of a reply. Failure: it is of another shape.
 template <class T>

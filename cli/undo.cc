@@ -72,9 +72,7 @@ Result<Answer> undo(const Arguments& arguments) {
     if (!daemons) return tl::unexpected(daemons.error());
     Result<UndoReport> report;
     if (arguments.all) {
-        auto some = find_daemon(arguments);
-        if (!some) return tl::unexpected(some.error());
-        report = undo_all(*daemons);
+        report = daemons->empty() ? undo_all_by_hand() : undo_all(*daemons);
     } else {
         const auto name = parse_target(arguments.target);
         if (!name) return tl::unexpected(name.error());
@@ -84,8 +82,7 @@ Result<Answer> undo(const Arguments& arguments) {
         }
         const auto by_daemon = undo_one(*daemons, name->pid);
         if (!by_daemon) return tl::unexpected(by_daemon.error());
-        if (!*by_daemon) return failed(ESRCH, fmt::format("no daemon has process {}", name->pid));
-        report = **by_daemon;
+        report = *by_daemon ? Result<UndoReport>(**by_daemon) : undo_by_hand(name->pid);
     }
     if (!report) return tl::unexpected(report.error());
     const Status status = status_of(*report);

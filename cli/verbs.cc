@@ -238,12 +238,6 @@ constexpr Verb kVerbs[] = {
      "Shows for each process under control which policy it has, and which one the\n"
      "rules give it. Nothing is changed.",
      kAnyProcessOperands, kApplyOptions, kRulesApplyExamples, rules_apply},
-    {"explain", "PID", "say why a process has, or would get, its policy",
-     "Shows the policy of the process and who set it, the rule that it is under,\n"
-     "why it matches and where it is written, which nodes the cpuset dropped, and of\n"
-     "every other rule whether it matches and what decided. Where a daemon runs, what\n"
-     "it did to the process, too.",
-     kProcessOperands, kExplainOptions, kExplainExamples, explain},
     {"rules reload",
      "",
      "have the daemon read its rules again",
@@ -253,6 +247,12 @@ constexpr Verb kVerbs[] = {
      kSocketOptions,
      kRulesReloadExamples,
      rules_reload},
+    {"explain", "PID", "say why a process has, or would get, its policy",
+     "Shows the policy of the process and who set it, the rule that it is under,\n"
+     "why it matches and where it is written, which nodes the cpuset dropped, and of\n"
+     "every other rule whether it matches and what decided. Where a daemon runs, what\n"
+     "it did to the process, too.",
+     kProcessOperands, kExplainOptions, kExplainExamples, explain},
     {"undo", "PID|--all", "give back what processes had before the daemon",
      "Gives a process, and its threads, the policies that they had before the daemon\n"
      "first touched them, and keeps rules from it. What was set by hand since stays.\n"
@@ -292,8 +292,8 @@ constexpr Verb kVerbs[] = {
      doctor},
     {"completion",
      "bash|man",
-     "print shell completion, or the manual page's synopsis",
-     "Prints a completion script for bash, or the manual page's synopsis section.",
+     "print shell completion, or what the manual page says of verbs",
+     "Prints a completion script for bash, or the manual page's sections about verbs.",
      kShellOperands,
      {},
      kCompletionExamples,

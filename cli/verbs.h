@@ -55,7 +55,7 @@ struct Verb {
 // verb nullptr: of mpol as a whole.
 [[nodiscard]] std::string help(const Verb* verb);
 [[nodiscard]] std::string bash_completion();
-[[nodiscard]] std::string man_synopsis();
+[[nodiscard]] std::string man_sections();
 
 // Prints a value now, for a verb that has more than one. False: standard output fails.
 [[nodiscard]] bool show(const Arguments& arguments, const Value& value);

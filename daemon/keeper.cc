@@ -23,6 +23,8 @@ constexpr uint64_t kProbeAfterNs[] = {5'000'000, 50'000'000, 500'000'000};
 constexpr unsigned kProbes = sizeof(kProbeAfterNs) / sizeof(kProbeAfterNs[0]);
 // More at once are looked for in /proc instead.
 constexpr size_t kProbesMax = 8192;
+// Remembered at once; then all are new again.
+constexpr size_t kStrangersMax = 1024;
 // Looked at in a row before others have their turn.
 constexpr uint64_t kProbeTurnNs = 5'000'000;
 
@@ -62,14 +64,20 @@ Kept* Keeper::find(pid_t pid) const {
 void Keeper::arrived(pid_t pid, Descriptor pidfd) {
     const uint64_t now_ns = sys::monotonic_ns();
     Kept* const kept = find(pid);
-    if (kept == nullptr) {
-        if (!pidfd) pidfd = pidfd_of(pid);
-        if (pidfd) attach(pid, std::move(pidfd));
-        return;
-    }
+    if (kept == nullptr) return meet(pid, std::move(pidfd), now_ns);
     kept->renewed = true;
-    if (kept->queued || may_at_ns(*kept, now_ns) > now_ns) return enqueue(*kept);
+    if (kept->queued || kept->share.may_at_ns(now_ns) > now_ns) return enqueue(*kept);
     evaluate(*kept, now_ns);
+}
+
+// Who knocks and has nothing to show is not listened to for long.
+void Keeper::meet(pid_t pid, Descriptor pidfd, uint64_t now_ns) {
+    const auto known = strangers_.find(pid);
+    if (known != strangers_.end() && known->second.may_at_ns(now_ns) > now_ns) return;
+    if (!pidfd) pidfd = pidfd_of(pid);
+    if (!pidfd || attach(pid, std::move(pidfd))) return;
+    if (strangers_.size() >= kStrangersMax) strangers_.clear();
+    strangers_[pid].spend(now_ns, sys::monotonic_ns());
 }
 
 // False: it has no segment (yet).
@@ -126,6 +134,7 @@ void Keeper::happened(const ProcessEvent& event) {
         case ProcessEventKind::kExit:
             break;  // The pidfd tells it of those who are kept.
         case ProcessEventKind::kRename:
+        case ProcessEventKind::kMove:
             if (kept != nullptr) enqueue(*kept);
             break;
     }

@@ -10,11 +10,13 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "daemon/audit_log.h"
 #include "daemon/enforce.h"
 #include "daemon/kept.h"
+#include "daemon/machine/machine_watch.h"
 #include "daemon/process_events.h"
 #include "daemon/rule_book.h"
 #include "daemon/rules/topology.h"
@@ -36,7 +38,9 @@ class Keeper {
     void look_around();
     // Rules, machine or time of day are others: every process is looked at again.
     void look_again();
-    void machine_changed();
+    void machine_changed(const MachineChange& change, const rules::Topology& topology);
+    // Whom to tell whose cpuset matters. Must outlive this.
+    void set_machine(MachineWatch& machine) { machine_ = &machine; }
     // Nothing tells of new names of threads (no process events): who has rules for threads is
     // looked at every second.
     void set_deaf_to_threads(bool deaf) { deaf_to_threads_ = deaf; }
@@ -63,6 +67,7 @@ class Keeper {
 
     // keeper.cc: coming and going
     void try_to_attach(const Probe& probe);
+    void meet(pid_t pid, Descriptor pidfd, uint64_t now_ns);
     bool attach(pid_t pid, Descriptor pidfd);
     void renew(Kept& kept);
     void drop(pid_t pid);
@@ -72,7 +77,7 @@ class Keeper {
 
     // keeper_turns.cc: whose turn it is
     void enqueue(Kept& kept);
-    [[nodiscard]] uint64_t may_at_ns(const Kept& kept, uint64_t now_ns) const;
+    void look_later(Kept& kept, uint64_t at_ns);
     void spend(Kept& kept, uint64_t from_ns);
     void run_queue();
     static int on_turn(sd_event_source* source, void* opaque);
@@ -87,21 +92,22 @@ class Keeper {
                                      const std::string& by);
     bool respect_undo(Kept& kept);
     void check_pending();
-    bool in_force(Kept& kept, const Pending& pending);
     [[nodiscard]] LogEntry entry_of(const Kept& kept, std::string event) const;
 
     sd_event* loop_;
     const RuleBook& book_;
     AuditLog& log_;
     rules::Topology topology_;
+    MachineWatch* machine_ = nullptr;
     bool deaf_to_threads_ = false;
     std::map<pid_t, std::unique_ptr<Kept>> kept_;
     std::multimap<uint64_t, Probe> probes_;  // by when
     std::deque<pid_t> queue_;
     std::multimap<uint64_t, pid_t> later_;  // by when
     std::vector<Pending> pending_;
-    unsigned pending_looks_ = 0;
+    uint64_t pending_pause_ns_ = 0;
     uint64_t lost_probes_ = 0;
+    std::unordered_map<pid_t, Share> strangers_;  // that knocked, and have no segment
     EventSource turn_;
     Timer probe_timer_;
     Timer later_timer_;

@@ -50,7 +50,8 @@ void Keeper::evaluate(Kept& kept, uint64_t since_ns) {
     const uint64_t begin_ns = sys::monotonic_ns();
     kept.queued = false;
     if (kept.renewed) renew(kept);
-    if (!kept.target || !kept.target->unfold()) return;  // Its end, or its next knock, will come.
+    // Else its end, or its next knock, will come.
+    if (!kept.target || !kept.target->unfold()) return kept.share.spend(begin_ns, sys::monotonic_ns());
     kept.busy = 0;
     kept.changes_by_itself = false;
     if (!respect_undo(kept)) {
@@ -62,6 +63,8 @@ void Keeper::evaluate(Kept& kept, uint64_t since_ns) {
         }
     }
     kept.target->fold();
+    // Now that it has its policy; it may have moved since it was followed.
+    if (machine_ != nullptr) machine_->follow(kept.pid);
     spend(kept, begin_ns);
 }
 
@@ -111,28 +114,19 @@ void Keeper::record(Kept& kept, const Wanted& wanted, const Enforced& done, uint
         }
         entry.time_ns = sys::realtime_ns();
         pending_.push_back({std::move(entry), change.scope, change.generation, since_ns});
-        pending_looks_ = 0;
+        pending_pause_ns_ = kFirstLookNs;
         pending_timer_.set_by_ns(sys::monotonic_ns() + kFirstLookNs);
     }
     note(kept, wanted, done);
 }
 
-bool Keeper::in_force(Kept& kept, const Pending& pending) {
-    if (!pending.scope) return kept.target->process().applied >= pending.generation;
-    const auto thread = kept.target->thread(pending.scope->slot);
-    return !thread || thread->applied >= pending.generation;
-}
-
 void Keeper::check_pending() {
     const uint64_t now_ns = sys::monotonic_ns();
     std::vector<Pending> still;
-    Kept* open = nullptr;
     for (Pending& one : pending_) {
-        Kept* const kept = find(one.entry.pid);
-        if (open != kept && open != nullptr && open->target) open->target->fold();
-        open = kept;
-        const bool there = kept != nullptr && kept->target && kept->target->unfold();
-        const bool applied = there && in_force(*kept, one);
+        const Kept* const kept = find(one.entry.pid);
+        const bool there = kept != nullptr && kept->target;
+        const bool applied = there && kept->target->in_force(one.scope, one.generation);
         if (applied) one.entry.latency_us = (now_ns - one.since_ns) / 1000;
         if (there && !applied && now_ns - one.since_ns < kLastLookNs) {
             still.push_back(std::move(one));
@@ -141,11 +135,10 @@ void Keeper::check_pending() {
         if (!applied) one.entry.why = there ? "not taken up within a second" : "exited";
         log_.add(std::move(one.entry));
     }
-    if (open != nullptr && open->target) open->target->fold();
     pending_ = std::move(still);
     if (pending_.empty()) return;
-    pending_looks_ = std::min(pending_looks_ + 1, 9U);
-    pending_timer_.set_at_ns(now_ns + (kFirstLookNs << pending_looks_));
+    pending_pause_ns_ = std::min(pending_pause_ns_ * 4, kLastLookNs);
+    pending_timer_.set_at_ns(now_ns + pending_pause_ns_);
 }
 
 control::Result<std::vector<Undone>> Keeper::undo(pid_t pid, const std::string& by) {

@@ -11,9 +11,6 @@ namespace {
 
 // Spent in a row before what else has come is heard.
 constexpr uint64_t kTurnNs = 2'000'000;
-// A process may have that much at once, and of the time that passes a twentieth.
-constexpr uint64_t kBurstNs = 20'000'000;
-constexpr uint64_t kShare = 20;
 // What nothing tells is looked at that often.
 constexpr uint64_t kLookNs = 1'000'000'000;
 // Another writer holds its lock for microseconds, a hostile one for ever.
@@ -22,25 +19,20 @@ constexpr unsigned kBusyDoublings = 8;
 
 }  // namespace
 
-uint64_t Keeper::may_at_ns(const Kept& kept, uint64_t now_ns) const {
-    const uint64_t drained = (now_ns - kept.spent_at_ns) / kShare;
-    const uint64_t spent = kept.spent_ns > drained ? kept.spent_ns - drained : 0;
-    return spent <= kBurstNs ? now_ns : now_ns + (spent - kBurstNs) * kShare;
+void Keeper::look_later(Kept& kept, uint64_t at_ns) {
+    if (kept.later_at_ns != 0 && kept.later_at_ns <= at_ns) return;
+    kept.later_at_ns = at_ns;
+    later_.emplace(at_ns, kept.pid);
+    later_timer_.set_by_ns(at_ns);
 }
 
 void Keeper::spend(Kept& kept, uint64_t from_ns) {
     const uint64_t now_ns = sys::monotonic_ns();
-    const uint64_t drained = (from_ns - std::min(from_ns, kept.spent_at_ns)) / kShare;
-    kept.spent_ns -= std::min(kept.spent_ns, drained);
-    kept.spent_ns += now_ns - from_ns;
-    kept.spent_at_ns = now_ns;
+    kept.share.spend(from_ns, now_ns);
     if (kept.busy > 0) {
-        const uint64_t pause_ns = kBusyNs << std::min(kept.busy - 1, kBusyDoublings);
-        later_.emplace(now_ns + pause_ns, kept.pid);
-        later_timer_.set_by_ns(now_ns + pause_ns);
+        look_later(kept, now_ns + (kBusyNs << std::min(kept.busy - 1, kBusyDoublings)));
     } else if (kept.changes_by_itself) {
-        later_.emplace(now_ns + kLookNs, kept.pid);
-        later_timer_.set_by_ns(now_ns + kLookNs);
+        look_later(kept, now_ns + kLookNs);
     }
 }
 
@@ -48,14 +40,10 @@ void Keeper::enqueue(Kept& kept) {
     if (kept.queued) return;
     kept.queued = true;
     const uint64_t now_ns = sys::monotonic_ns();
-    const uint64_t at_ns = may_at_ns(kept, now_ns);
-    if (at_ns <= now_ns) {
-        queue_.push_back(kept.pid);
-        sd_event_source_set_enabled(turn_.get(), SD_EVENT_ON);
-    } else {
-        later_.emplace(at_ns, kept.pid);
-        later_timer_.set_by_ns(at_ns);
-    }
+    const uint64_t at_ns = kept.share.may_at_ns(now_ns);
+    if (at_ns > now_ns) return look_later(kept, at_ns);
+    queue_.push_back(kept.pid);
+    sd_event_source_set_enabled(turn_.get(), SD_EVENT_ON);
 }
 
 int Keeper::on_turn(sd_event_source*, void* opaque) {
@@ -77,9 +65,11 @@ void Keeper::run_queue() {
 void Keeper::run_later() {
     const uint64_t now_ns = sys::monotonic_ns();
     while (!later_.empty() && later_.begin()->first <= now_ns) {
-        Kept* const kept = find(later_.begin()->second);
+        const auto [at_ns, pid] = *later_.begin();
         later_.erase(later_.begin());
-        if (kept == nullptr) continue;
+        Kept* const kept = find(pid);
+        if (kept == nullptr || kept->later_at_ns != at_ns) continue;
+        kept->later_at_ns = 0;
         kept->queued = true;
         queue_.push_back(kept->pid);
         sd_event_source_set_enabled(turn_.get(), SD_EVENT_ON);
@@ -92,9 +82,12 @@ void Keeper::look_again() {
     plan_schedule();
 }
 
-void Keeper::machine_changed() {
-    topology_ = rules::read_topology();
-    look_again();
+void Keeper::machine_changed(const MachineChange& change, const rules::Topology& topology) {
+    topology_ = topology;
+    if (change.topology || change.cpus) return look_again();
+    for (const pid_t pid : change.processes) {
+        if (Kept* const kept = find(pid); kept != nullptr) enqueue(*kept);
+    }
 }
 
 // The next minute at which some rule's window begins or ends; at midnight days change.

@@ -12,6 +12,7 @@
 #include "daemon/api/service.h"
 #include "daemon/descriptor.h"
 #include "daemon/event_loop.h"
+#include "daemon/share.h"
 
 namespace mpol::daemon {
 
@@ -34,10 +35,8 @@ struct Kept {
     bool renewed = false;  // it has knocked again: its program may be another
     unsigned busy = 0;     // times in a row that another writer was at it
 
-    // What was spent on it lately, ns; drains with time. A process that keeps the daemon busy
-    // waits.
-    uint64_t spent_ns = 0;
-    uint64_t spent_at_ns = 0;
+    Share share;
+    uint64_t later_at_ns = 0;  // when it is looked at again by itself; 0: it is not
 };
 
 }  // namespace mpol::daemon

@@ -57,6 +57,11 @@ control::Result<void> Mpold::open() {
     if (const auto heeded = heed_signals(); !heeded) return heeded;
     if (options_.bpf) open_events();
     if (!options_.bpf) events_note_ = options_.user ? "a user's daemon needs none" : "--no-bpf";
+    auto machine = MachineWatch::start(
+        loop_.get(), [this](const MachineChange& change) { machine_changed(change); });
+    if (!machine) return tl::unexpected(machine.error());
+    machine_.emplace(std::move(*machine));
+    keeper_.set_machine(*machine_);
     auto door = Door::open(loop_.get(), options_.folder + "/" + kDoorSocket, 0666,
                            [this](pid_t pid, Descriptor pidfd) {
                                hear_events();  // Its exec came before its knock.
@@ -100,6 +105,16 @@ void Mpold::hear_events() {
         events_lost_ = lost;
         keeper_.look_around();
     }
+}
+
+void Mpold::machine_changed(const MachineChange& change) {
+    keeper_.machine_changed(change, machine_->topology());
+    if (!change.topology && !change.cpus) return;
+    LogEntry entry;
+    entry.event = "machine";
+    entry.by = "kernel";
+    entry.why = words_of(change);
+    log_.add(std::move(entry));
 }
 
 int Mpold::on_events(sd_event_source*, int, uint32_t, void* opaque) {
@@ -162,6 +177,7 @@ void Mpold::tell_status() const {
 
 int Mpold::run() {
     sd_event_set_watchdog(loop_.get(), 1);
+    if (!machine_->deaf_to().empty()) say(SD_INFO, machine_->deaf_to());
     say(SD_INFO, fmt::format("ready: {} rules from {}, sockets in {}, events: {}",
                              book_.rules()->compiled.rules.size(), options_.rules, options_.folder,
                              events_ ? "bpf" : fmt::format("hello ({})", events_note_)));

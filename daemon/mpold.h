@@ -30,6 +30,7 @@ class Mpold {
     control::Result<uint64_t> reload(const std::string& by);
     void rules_read(const std::string& error, const std::string& by);
     void hear_events();
+    void machine_changed(const MachineChange& change);
     void tell_status() const;
     static int on_events(sd_event_source* source, int fd, uint32_t events, void* opaque);
     static int on_reload(sd_event_source* source, const signalfd_siginfo* info, void* opaque);
@@ -39,6 +40,7 @@ class Mpold {
     Descriptor folder_;  // held: one daemon serves it
     AuditLog log_;
     RuleBook book_;
+    std::optional<MachineWatch> machine_;  // before keeper_, which tells it of its processes
     Keeper keeper_;
     std::optional<ProcessEvents> events_;
     std::string events_note_;

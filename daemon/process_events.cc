@@ -35,6 +35,8 @@ std::optional<ProcessEventKind> kind_of(uint32_t kind) {
             return ProcessEventKind::kExit;
         case MPOL_PROCESS_RENAME:
             return ProcessEventKind::kRename;
+        case MPOL_PROCESS_MOVE:
+            return ProcessEventKind::kMove;
         default:
             return std::nullopt;
     }
@@ -73,6 +75,14 @@ struct ProcessEvents::Loaded {
         process_bpf__destroy(programs);
     }
 
+    // 0 or -errno.
+    int load(bool with_moves) {
+        process_bpf__destroy(programs);
+        programs = process_bpf__open();
+        if (programs == nullptr) return -errno;
+        bpf_program__set_autoload(programs->progs.on_move, with_moves);
+        return process_bpf__load(programs);
+    }
     static int on_record(void* opaque, void* data, size_t size);
 
     Handler handler;
@@ -108,9 +118,9 @@ control::Result<ProcessEvents> ProcessEvents::open(Handler handler) {
     last_warning.clear();
     libbpf_set_print(keep_warning);
     auto loaded = std::make_unique<Loaded>(std::move(handler));
-    loaded->programs = process_bpf__open();
-    if (loaded->programs == nullptr) return tl::unexpected(failed(errno, "opened"));
-    int err = process_bpf__load(loaded->programs);
+    int err = loaded->load(true);
+    // A kernel without cgroups has no moves between them.
+    if (err == -ESRCH || err == -ENOENT) err = loaded->load(false);
     if (err != 0) return tl::unexpected(failed(-err, "loaded"));
     loaded->ring = ring_buffer__new(bpf_map__fd(loaded->programs->maps.events), Loaded::on_record,
                                     loaded.get(), nullptr);

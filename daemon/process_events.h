@@ -14,7 +14,7 @@
 
 namespace mpol::daemon {
 
-enum class ProcessEventKind : uint8_t { kFork, kExec, kExit, kRename };
+enum class ProcessEventKind : uint8_t { kFork, kExec, kExit, kRename, kMove };
 
 struct ProcessEvent {
     ProcessEventKind kind{};

@@ -40,5 +40,6 @@ struct task_struct {
 };
 
 struct linux_binprm;
+struct cgroup;
 
 #pragma clang attribute pop

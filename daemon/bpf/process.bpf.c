@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-// Process events for mpold: fork, exec, exit and rename, at the scheduler's own tracepoints. Nothing
+// Process events for mpold: fork, exec, exit and rename, at the scheduler's own tracepoints, and moves
+// to other cgroups. Nothing
 // is sampled and nothing polled: a process that lives a millisecond leaves its records. When the ring
 // is full, what is lost is counted, and mpold looks through /proc.
 #include "vmlinux.h"
@@ -69,6 +70,16 @@ int BPF_PROG(on_rename, struct task_struct *task, const char *comm) {
     struct mpol_process_event *event = reserve(MPOL_PROCESS_RENAME, task);
     if (!event) return 0;
     bpf_probe_read_kernel_str(event->comm, sizeof(event->comm), comm);
+    bpf_ringbuf_submit(event, 0);
+    return 0;
+}
+
+// Where cgroups are; mpold does without it elsewhere.
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(on_move, struct cgroup *to, const char *path, struct task_struct *task) {
+    if (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid)) return 0;
+    struct mpol_process_event *event = reserve(MPOL_PROCESS_MOVE, task);
+    if (!event) return 0;
     bpf_ringbuf_submit(event, 0);
     return 0;
 }

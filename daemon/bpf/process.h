@@ -9,6 +9,7 @@ enum mpol_process_event_kind {
     MPOL_PROCESS_EXEC = 2,   /* a process has a new program */
     MPOL_PROCESS_EXIT = 3,   /* its last thread has ended */
     MPOL_PROCESS_RENAME = 4, /* a thread has a new name, comm */
+    MPOL_PROCESS_MOVE = 5,   /* a process was moved to another cgroup */
 };
 
 struct mpol_process_event {

@@ -277,11 +277,13 @@ class Target {
     [[nodiscard]] Held held(const ScopeName& scope) const;
     [[nodiscard]] bool undone() const;
 
-    // Between two uses: no mapping and one descriptor. Nothing but pid(), unfold() and the
+    // Between two uses: no mapping, and one descriptor. Nothing but pid(), in_force(), unfold() and the
     // destructor may be called while folded.
     void fold();
     // Failure: ESRCH, the process is gone; what mmap says.
     [[nodiscard]] Result<void> unfold();
+    // The generation, or a later one, is applied to the scope's memory; or its thread has gone.
+    [[nodiscard]] bool in_force(const ScopeName& scope, uint64_t generation) const;
 
     // Waits for the answer. Failure: EBUSY (all rows taken, or the lock), ETIMEDOUT: the target has
     // not taken it up, and won't any more.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include "control/attach.h"
@@ -188,6 +189,18 @@ Held Target::held(const ScopeName& scope) const {
 
 bool Target::undone() const {
     return (load(segment_->header.saved) & MPOL_CTL_SAVED_UNDONE) != 0;
+}
+
+bool Target::in_force(const ScopeName& scope, uint64_t wanted) const {
+    mpol_ctl_slot row{};
+    if (!scope) {
+        uint64_t applied = 0;
+        constexpr off_t kAt = offsetof(mpol_ctl_header, process_applied);
+        return ::pread(fd_, &applied, sizeof(applied), kAt) == sizeof(applied) && applied >= wanted;
+    }
+    const off_t at = MPOL_CTL_SLOTS_OFFSET + static_cast<off_t>(scope->slot * sizeof(row));
+    if (::pread(fd_, &row, sizeof(row), at) != sizeof(row)) return false;
+    return !is_of(row, *scope) || (row.word & kState) != kLive || row.applied >= wanted;
 }
 
 void Target::fold() {

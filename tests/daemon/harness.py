@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts mpold in a folder of its own and programs that it keeps, for the tests of this folder. What
+a process has is read off its control segment (include/mpol/control.h), and nothing waits by the
+clock: mpold tells that it is ready, subjects tell that they are, and what announces itself to
+nobody is looked at again and again."""
+import ctypes
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+MPOLD = os.path.abspath(os.environ["MPOLD_BIN"])
+MPOL = os.path.abspath(os.environ["MPOL_BIN"])
+PRELOAD = os.path.abspath(os.environ["MPOL_PRELOAD"])
+SUBJECT = os.path.abspath(os.environ["MPOL_SUBJECT"])
+FULL = os.environ.get("MPOL_FULL") == "1"  # as much as the requirement says, not what CI has time for
+SECONDS_MAX = 60
+DEFAULT, PREFER, BIND, INTERLEAVE = 0, 1, 2, 3
+NONE, OUTSIDE, DAEMON = 0, 3, 5  # enum mpol_ctl_origin
+POLICY_WORDS = 24
+
+
+def median(values):
+    return sorted(values)[len(values) // 2]
+
+
+def percentile(values, percent):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+
+
+def wait_until(condition, what="it to become so"):
+    """For states that announce themselves to nobody."""
+    deadline = time.monotonic() + SECONDS_MAX
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited in vain for {what}")
+        os.sched_yield()
+
+
+class Segment:
+    """A process's control segment, read as it is."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.fd = -1
+        folder = f"/proc/{pid}/fd/"
+        for name in os.listdir(folder):
+            try:
+                if os.readlink(folder + name).startswith("/memfd:mpol-control"):
+                    self.fd = os.open(folder + name, os.O_RDWR)
+            except FileNotFoundError:
+                pass
+        if self.fd < 0:
+            raise FileNotFoundError("no segment")
+
+    def __del__(self):
+        if self.fd >= 0:
+            os.close(self.fd)
+
+    def words(self, at, count=1):
+        return struct.unpack(f"<{count}Q", os.pread(self.fd, 8 * count, at))
+
+    def mode(self):
+        """Of the process's policy; None: it has none."""
+        has_policy = self.words(256)[0] & 2
+        return self.words(264)[0] & 0xff if has_policy else None
+
+    def origin(self):
+        return self.words(264)[0] >> 8 & 0xff
+
+    def generation(self):
+        return self.words(256)[0] >> 8
+
+    def policy(self):
+        """All of it, as it is told apart: who set it and when included."""
+        return self.words(256)[0] & 2, self.words(264, POLICY_WORDS)
+
+    def in_force(self, mode):
+        return self.mode() == mode and self.words(456)[0] >= self.generation()
+
+    def thread_modes(self):
+        """Mode of each living thread's own policy by thread, None: it has none."""
+        slots = struct.unpack("<I", os.pread(self.fd, 4, 64))[0]
+        found = {}
+        for slot in range(min(slots, 4096)):
+            word, tid = struct.unpack("<QI", os.pread(self.fd, 12, 8192 + 256 * slot))
+            if word & 0xc == 0x8:
+                first = self.words(8192 + 256 * slot + 64)[0]
+                found[tid] = first & 0xff if word & 2 else None
+        return found
+
+
+def segment_of(pid):
+    """Waits until it has one of its own."""
+    found = []
+
+    def there():
+        try:
+            segment = Segment(pid)
+        except OSError:
+            return False
+        found.append(segment)
+        return struct.unpack("<I", os.pread(segment.fd, 4, 48))[0] == pid
+    wait_until(there, f"a segment of {pid}")
+    return found[-1]
+
+
+class Daemon:
+    """mpold. `with Daemon(rules) as daemon:`"""
+
+    def __init__(self, rules="", *options):
+        self.folder = tempfile.TemporaryDirectory(prefix="mpold-test-")
+        self.rules = os.path.join(self.folder.name, "rules")
+        self.run = os.path.join(self.folder.name, "run")
+        os.mkdir(self.rules, 0o755)
+        self.options = options
+        self.process = None
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(os.path.join(self.folder.name, "notify"))
+        self.notify.settimeout(SECONDS_MAX)
+        self.write_rules(rules)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.process is not None:
+            self.end(signal.SIGKILL)
+        self.notify.close()
+        self.folder.cleanup()
+
+    def write_rules(self, text, name="rules.toml"):
+        path = os.path.join(self.rules, name)
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            file.write(text)
+        os.rename(path + ".new", path)
+
+    def start(self):
+        with open(os.path.join(self.folder.name, "stderr"), "a", encoding="utf-8") as errors:
+            self.process = subprocess.Popen(
+                [MPOLD, "--rules", self.rules, "--socket", self.run, *self.options],
+                stderr=errors,
+                env={**os.environ, "NOTIFY_SOCKET": os.path.join(self.folder.name, "notify")})
+        self.hear("READY=1")
+
+    def hear(self, word):
+        """Until it has told that word."""
+        while True:
+            if word in self.notify.recv(4096).decode().split("\n"):
+                return
+
+    def drain(self):
+        self.notify.setblocking(False)
+        try:
+            while self.notify.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+        self.notify.settimeout(SECONDS_MAX)
+
+    def end(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        status = self.process.wait(SECONDS_MAX)
+        self.process = None
+        self.drain()
+        return status
+
+    def errors(self):
+        with open(os.path.join(self.folder.name, "stderr"), encoding="utf-8") as errors:
+            return errors.read()
+
+    def call(self, method, **parameters):
+        """The reply, or the error's name."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            peer.settimeout(SECONDS_MAX)
+            peer.connect(os.path.join(self.run, "io.mpol.Daemon"))
+            peer.sendall(json.dumps({"method": "io.mpol.Daemon." + method,
+                                     "parameters": parameters}).encode() + b"\0")
+            data = b""
+            while not data.endswith(b"\0"):
+                got = peer.recv(65536)
+                if not got:
+                    raise AssertionError("mpold hung up")
+                data += got
+        reply = json.loads(data[:-1])
+        return reply.get("error") or reply["parameters"]
+
+    def log(self):
+        with open(os.path.join(self.run, "log"), encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+    def environment(self):
+        return {**os.environ, "LD_PRELOAD": PRELOAD, "MPOL_HELLO": os.path.join(self.run, "hello")}
+
+    def resident_kib(self):
+        with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as status:
+            return int(status.read().split("VmRSS:")[1].split()[0])
+
+    def processor_ns(self):
+        """Time that it has used so far."""
+        clock = (~self.process.pid << 3) | 2  # CPUCLOCK_SCHED of a process, as clock_getcpuclockid
+        return time.clock_gettime_ns(clock)
+
+
+class Subject:
+    """A program of subject.c that the daemon hears of. `with Subject(daemon, "wait") as subject:`"""
+
+    def __init__(self, daemon, *words, environment=None, preload=True):
+        env = daemon.environment() if preload else dict(os.environ)
+        self.process = subprocess.Popen(
+            [SUBJECT, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            bufsize=1, env={**env, **(environment or {})})
+        self.pid = self.process.pid
+        assert self.process.stdout.readline() == "ready\n"
+        self.segment = segment_of(self.pid) if preload else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+    def poke(self):
+        """It allocates once more."""
+        self.process.stdin.write("\n")
+
+    def children(self):
+        with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+
+    def wait_for(self, mode):
+        """In force: it allocates now and then, as programs do."""
+        def there():
+            self.poke()
+            return self.segment.in_force(mode)
+        wait_until(there, f"mode {mode} of {self.pid}, which has {self.segment.mode()}")
+
+
+def mpol(*words):
+    return subprocess.run([MPOL, *map(str, words)], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, check=False, timeout=SECONDS_MAX)
+
+
+def rule(policy, match='comm = "subject"', name="all", more=""):
+    return f'[[rule]]\nname = "{name}"\nmatch = {{ {match} }}\npolicy = "{policy}"\n{more}\n'
+
+
+def main():
+    if ctypes.CDLL(None).syscall(239, None, None, 0, None, 0) != 0:
+        print("get_mempolicy(2) is refused here: nothing can be set")
+        sys.exit(77)
+    unittest.main(verbosity=2)

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Programs to be kept by mpold, for the tests of this folder. Run under the preloaded library.
+ *
+ *   subject wait                 allocates once, prints "ready", and pauses
+ *   subject family N             forks N children that allocate once and pause; prints "ready" when
+ *                                all have; ends, and they with it, when its standard input does
+ *   subject forks                once it has a policy and a line comes, forks a child that allocates
+ *                                once and pauses; "forked"
+ *   subject until SINCE_NS       allocates until its kernel task policy is not the default any more;
+ *                                prints the microseconds since SINCE_NS (CLOCK_MONOTONIC), or "never"
+ *   subject work                 allocates and frees all the time
+ *   subject threads N NAME       N threads of that name, which allocate once and pause; "ready"
+ *   subject rename NAME          after a line on its standard input takes that name; "renamed"
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NEVER_NS UINT64_C(10000000000)
+
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void *volatile held;
+
+static void allocate(void) {
+    held = malloc(64);
+    free(held);
+}
+
+static void say(const char *text) {
+    if (write(STDOUT_FILENO, text, strlen(text)) < 0) _exit(1);
+}
+
+static int policy_is_set(void) {
+    int mode = 0;
+    syscall(SYS_get_mempolicy, &mode, NULL, 0UL, NULL, 0UL);
+    return mode != 0;
+}
+
+static int until(uint64_t since_ns) {
+    char text[32];
+    while (!policy_is_set()) {
+        if (now_ns() - since_ns > NEVER_NS) {
+            say("never\n");
+            return 1;
+        }
+        allocate();
+    }
+    snprintf(text, sizeof(text), "%lu\n", (unsigned long)((now_ns() - since_ns) / 1000));
+    say(text);
+    return 0;
+}
+
+static void fork_children(int count) {
+    int ready[2];
+    char byte;
+    if (pipe(ready) != 0) _exit(1);
+    for (int i = 0; i < count; ++i) {
+        const pid_t child = fork();
+        if (child < 0) _exit(1);
+        if (child != 0) continue;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        allocate();
+        if (write(ready[1], "", 1) != 1) _exit(1);
+        for (;;) pause();
+    }
+    for (int i = 0; i < count; ++i) {
+        if (read(ready[0], &byte, 1) != 1) _exit(1);
+    }
+    close(ready[0]);
+    close(ready[1]);
+}
+
+static int family(int size) {
+    char byte;
+    fork_children(size);
+    say("ready\n");
+    while (read(STDIN_FILENO, &byte, 1) > 0) allocate();
+    return 0;
+}
+
+static pthread_barrier_t all_there;
+
+static void *wait_as(void *name) {
+    if (name != NULL) prctl(PR_SET_NAME, (unsigned long)name, 0, 0, 0);
+    allocate();
+    pthread_barrier_wait(&all_there);
+    for (;;) pause();
+    return NULL;
+}
+
+static int threads(int count, char *name) {
+    pthread_attr_t small;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 64 << 10);
+    pthread_barrier_init(&all_there, NULL, (unsigned)count + 1);
+    for (int i = 0; i < count; ++i) {
+        pthread_t thread;
+        if (pthread_create(&thread, &small, wait_as, name) != 0) return 1;
+    }
+    pthread_barrier_wait(&all_there);
+    say("ready\n");
+    char byte;
+    while (read(STDIN_FILENO, &byte, 1) > 0) allocate();
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    const char *verb = argc > 1 ? argv[1] : "";
+    char byte;
+    allocate();
+    if (strcmp(verb, "until") == 0) return until(strtoull(argv[2], NULL, 10));
+    if (strcmp(verb, "family") == 0) return family(atoi(argv[2]));
+    if (strcmp(verb, "threads") == 0) return threads(atoi(argv[2]), argv[3]);
+    say("ready\n");
+    if (strcmp(verb, "work") == 0) {
+        for (;;) allocate();
+    }
+    while (read(STDIN_FILENO, &byte, 1) > 0) {
+        if (strcmp(verb, "rename") == 0) {
+            prctl(PR_SET_NAME, (unsigned long)argv[2], 0, 0, 0);
+            say("renamed\n");
+        }
+        allocate();
+        if (strcmp(verb, "forks") == 0 && policy_is_set()) {
+            fork_children(1);
+            say("forked\n");
+            verb = "wait";
+        }
+    }
+    return 0;
+}
