@@ -4,16 +4,20 @@
  * libraries, profilers, caches of registered memory.
  *
  * The contract of mpol_take_all_locks, after the kernel's mm_take_all_locks:
- *   - From its return to mpol_drop_all_locks no region operation is in progress: no region or extent
- *     is made, purged or given back, no policy is applied, nothing migrates, no thread takes a slot.
+ *   - From its return to mpol_drop_all_locks no region operation is in progress: no region or
+ * extent is made, purged or given back, no policy is applied, nothing migrates, no thread takes a
+ * slot, and no new stack or mapping of the program is bound by the policy of its kind.
  *   - One task holds at a time and must not nest; it drops what it took itself, and soon: others
  *     wait inside malloc.
  *   - While it holds it must not allocate, free, fork, or start, join or end a thread.
- *   - A signal handler that runs in the caller while it waits ends the wait: -EINTR, nothing is held.
+ *   - A signal handler that runs in the caller while it waits ends the wait: -EINTR, nothing is
+ * held. While it waits signals are held back for at most 2 ms, and none is missed.
  *   - A forked child holds nothing.
  *
- * Callbacks run in the thread that operates, often inside the allocator and its locks: they must not
- * allocate, free, fork, call anything of this header or wait for a thread that does one of these.
+ * Callbacks run in the thread that operates, often inside the allocator and its locks: they must
+ * not allocate, free, fork, call anything of this header or wait for a thread that does one of
+ * these. Where the policy of the kind "mmap" is set, what a signal handler maps is told from inside
+ * that handler.
  *
  * Every function returns 0 or -errno, leaves errno alone, is thread-safe and not async-signal-safe.
  * -ENOSYS: the process does not run under libmpol-preload.

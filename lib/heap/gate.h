@@ -12,16 +12,17 @@
 // waits counts himself and then looks whether it is closed; the opener opens and then looks whether
 // anyone waits. One of the two sees what the other wrote.
 //
-// One closer at a time: closers are serialised by a mutex above all gates (locks.h). An entrant that
-// is inside must not enter again, nor wait for anything that the closer holds.
+// One closer at a time: closers are serialised by a mutex above all gates (locks.h). An entrant
+// that is inside must not enter again, nor wait for anything that the closer holds.
 //
 // Templated on the memory so that a model checker runs this very source. Memory supplies
 //     Cell                                              one atomic uint32_t
 //     load, cas, add, fetch_or, fetch_and               sequentially consistent
-//     wait(const Cell&, uint32_t expected)              0, -EAGAIN, -ETIMEDOUT, -EINTR
+//     wait(const Cell&, uint32_t expected)              whatever ends it
+//     wait_interruptibly(const Cell&, uint32_t expected)   0, -EAGAIN; -EINTR: a signal came
 //     wake_all(const Cell&)
 //
-// Never allocates; errno is preserved. Not async-signal-safe.
+// Never allocates; errno is preserved. Async-signal-safe are enter_again and the leave after it.
 #pragma once
 
 #include <cerrno>
@@ -37,7 +38,7 @@ class BasicGate {
     BasicGate& operator=(const BasicGate&) = delete;
 
     void enter() {
-        if (!try_enter()) enter_when_open();
+        if (!try_enter()) enter_when_open([this] { return try_enter(); });
     }
 
     [[nodiscard]] bool try_enter() {
@@ -48,6 +49,13 @@ class BasicGate {
         return false;
     }
 
+    // For a signal handler, which may have interrupted one who is inside, or on his way in or out:
+    // as enter, but joins those inside a closed gate, whose closer waits for them anyway. Where
+    // none is inside it is the closer's, and the interrupted one isn't in.
+    void enter_again() {
+        if (!try_join()) enter_when_open([this] { return try_join(); });
+    }
+
     void leave() {
         const uint32_t before = Memory::add(state_, ~uint32_t{0});
         if (before == (kClosed | 1)) Memory::wake_all(state_);
@@ -56,13 +64,13 @@ class BasicGate {
     // 0, and nobody is inside; or -EINTR, and the gate is open.
     [[nodiscard]] int close() {
         while (const uint32_t left = Memory::load(waiting_)) {
-            if (Memory::wait(waiting_, left) == -EINTR) return -EINTR;
+            if (Memory::wait_interruptibly(waiting_, left) == -EINTR) return -EINTR;
         }
         Memory::fetch_or(state_, kClosed);
         for (;;) {
             const uint32_t seen = Memory::load(state_);
             if (seen == kClosed) return 0;
-            if (Memory::wait(state_, seen) == -EINTR) break;
+            if (Memory::wait_interruptibly(state_, seen) == -EINTR) break;
         }
         open();
         return -EINTR;
@@ -82,9 +90,18 @@ class BasicGate {
   private:
     static constexpr uint32_t kClosed = uint32_t{1} << 31;
 
-    void enter_when_open() {
+    bool try_join() {
+        uint32_t seen = Memory::load(state_);
+        while (seen != kClosed) {
+            if (Memory::cas(state_, seen, seen + 1)) return true;
+        }
+        return false;
+    }
+
+    template <class TryEnter>
+    void enter_when_open(TryEnter try_again) {
         Memory::add(waiting_, 1);
-        while (!try_enter()) {
+        while (!try_again()) {
             const uint32_t seen = Memory::load(state_);
             if ((seen & kClosed) != 0) Memory::wait(state_, seen);
         }

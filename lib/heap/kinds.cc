@@ -7,6 +7,8 @@
 #include "heap/apply.h"
 #include "heap/kind_ranges.h"
 #include "heap/kind_rows.h"
+#include "heap/locks.h"
+#include "heap/notify.h"
 #include "heap/purge.h"
 #include "heap/task.h"
 #include "policy/weights.h"
@@ -174,6 +176,8 @@ bool stacks_concerned() {
 void bind_stack(void* start, size_t size) {
     // A stack that the C library has kept may be bound to what another policy said; and a policy on
     // mappings that exist takes such a stack for one.
+    const InsideMappings inside;
+    const Notice notice(MPOL_EVENT_POLICY, start, size);
     const ScopeId id = state_of(Kind::kStack).scope.load(std::memory_order_acquire);
     if (id == kProcessScope) {
         (void)bind_range(start, size, {});
@@ -185,6 +189,8 @@ void bind_stack(void* start, size_t size) {
 void bind_mapping(void* start, size_t size) {
     // In a copy that no fork handler saw, nothing of the original's segment is written.
     if (control::copied()) return;
+    const InsideMappings inside;
+    const Notice notice(MPOL_EVENT_POLICY, start, size);
     bind_new_range(state_of(Kind::kMmap).scope.load(std::memory_order_acquire), start, size, false);
 }
 

@@ -17,10 +17,15 @@ constinit Gate slot_gate;
 
 namespace {
 
+constinit Gate mapping_gate;
 constinit sys::Mutex above_all;  // Protects nothing; orders those who close gates.
 thread_local constinit bool holds_all MPOL_TLS = false;
 // The thread forks while it holds everything by its own call.
 thread_local constinit bool held_before_fork MPOL_TLS = false;
+// The thread closes the gate of mappings, or has closed it; and how often it is inside, or on its
+// way there. Read by its own signal handlers.
+thread_local constinit std::atomic<bool> closes_mappings MPOL_TLS{false};
+thread_local constinit std::atomic<unsigned> inside_mappings MPOL_TLS{0};
 
 constexpr Gate* kGates[] = {&request_gate, &migration_gate, &slot_gate};
 
@@ -41,6 +46,17 @@ constexpr unsigned kOuterGates = sizeof(kGates) / sizeof(kGates[0]);
 
 // No scope comes into being while apply_mutex is held.
 Gate& growth_gate(unsigned id) { return scope_at(static_cast<ScopeId>(id)).growth; }
+
+int close_inner() {
+    if (const int err = close_gates(scope_count(), growth_gate); err != 0) return err;
+    closes_mappings.store(true, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    const int err = mapping_gate.close();
+    if (err == 0) return 0;
+    closes_mappings.store(false, std::memory_order_relaxed);
+    for (unsigned id = scope_count(); id > 0; --id) growth_gate(id - 1).open();
+    return err;
+}
 
 int take_outer() {
     if (const int err = above_all.lock_interruptibly(); err != 0) return err;
@@ -70,8 +86,9 @@ void ApplyMutex::ring_doorbell() {
 
 int take_all_locks() {
     if (holds_all || in_notifier()) return -EDEADLK;
+    const sys::HeldSignals held;
     if (const int err = take_outer(); err != 0) return err;
-    if (const int err = close_gates(scope_count(), growth_gate); err != 0) {
+    if (const int err = close_inner(); err != 0) {
         drop_outer();
         return err;
     }
@@ -89,6 +106,22 @@ int drop_all_locks() {
 
 bool holds_all_locks() { return holds_all; }
 
+InsideMappings::InsideMappings() {
+    const unsigned before = inside_mappings.load(std::memory_order_relaxed);
+    inside_mappings.store(before + 1, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (closes_mappings.load(std::memory_order_relaxed)) return;
+    before == 0 ? mapping_gate.enter() : mapping_gate.enter_again();
+    entered_ = true;
+}
+
+InsideMappings::~InsideMappings() {
+    if (entered_) mapping_gate.leave();
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    inside_mappings.store(inside_mappings.load(std::memory_order_relaxed) - 1,
+                          std::memory_order_relaxed);
+}
+
 void take_locks_for_fork() {
     held_before_fork = holds_all;
     if (held_before_fork) {
@@ -101,11 +134,13 @@ void take_locks_for_fork() {
 }
 
 void close_growth() {
-    while (close_gates(scope_count(), growth_gate) != 0) {
+    while (close_inner() != 0) {
     }
 }
 
 void open_growth() {
+    mapping_gate.open();
+    closes_mappings.store(false, std::memory_order_relaxed);
     for (unsigned id = scope_count(); id > 0; --id) growth_gate(id - 1).open();
 }
 
@@ -120,6 +155,9 @@ void drop_locks_after_fork() {
 void renew_locks() {
     for (Gate* const gate : kGates) gate->renew();
     for (unsigned id = 0; id < scope_count(); ++id) growth_gate(id).renew();
+    mapping_gate.renew();
+    closes_mappings.store(false, std::memory_order_relaxed);
+    inside_mappings.store(0, std::memory_order_relaxed);
     apply_mutex.renew();
     above_all.renew();
     holds_all = false;

@@ -9,9 +9,12 @@
 //     5  slot_gate                threads taking and giving back slots
 //     .  jemalloc's own locks     only fork, by jemalloc's prepare handler
 //     6  Scope::growth            one for each scope: regions and extents made, purged, given back
+//     7  the gate of mappings     new stacks, and what the program maps, bound by their kinds
 //
-// Inside a gate nobody takes 1 or 2 or enters another gate, but for 6, which is innermost and is
-// entered inside jemalloc's locks: so whoever holds everything must not call the allocator.
+// Inside a gate nobody takes 1 or 2 or enters another gate, but for 6, which is entered inside
+// jemalloc's locks (so whoever holds everything must not call the allocator), and 7, which a
+// callback or a signal handler may come to from inside any: it is closed last, when nobody is
+// inside another, and opened first.
 //
 // Never allocates; errno is preserved.
 #pragma once
@@ -31,10 +34,23 @@ extern Gate slot_gate;
 int drop_all_locks();
 [[nodiscard]] bool holds_all_locks();
 
+// Binding a mapping or a stack, for the length of a block. Async-signal-safe. Never waits in the
+// thread that closes, or has closed, the gate: what it maps then is its own doing.
+class InsideMappings {
+  public:
+    InsideMappings();
+    ~InsideMappings();
+    InsideMappings(const InsideMappings&) = delete;
+    InsideMappings& operator=(const InsideMappings&) = delete;
+
+  private:
+    bool entered_ = false;
+};
+
 // --- Fork: the same in two steps, around jemalloc's prepare handler. Nothing interrupts them.
 
 void take_locks_for_fork();  // 1 to 5, unless the thread holds everything already
-void close_growth();         // 6
+void close_growth();         // 6 and 7
 void open_growth();
 void drop_locks_after_fork();
 // In the child, instead of the last two: nobody else is there to be held off or woken.

@@ -57,13 +57,14 @@ void Notice::tell(bool end) {
     if (control::load(control::local.header.watch_until_ns) != 0) {
         control::record_event({event_, end, reinterpret_cast<uintptr_t>(start_), size_});
     }
+    const bool nested = inside_callback;  // A handler's, that has interrupted a callback.
     inside_callback = true;
     for (const Notifier& one : notifiers) {
         const auto call = end ? one.ops.range_end : one.ops.range_start;
         // Not changed by a const_cast of ours: the program's own memory.
         if (one.registered && call != nullptr) call(one.context, event_, const_cast<void*>(start_), size_);
     }
-    inside_callback = false;
+    inside_callback = nested;
 }
 
 }  // namespace mpol::heap

@@ -11,18 +11,10 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "sys/signals.h"
 #include "sys/sys.h"
 
 namespace mpol::sys {
-
-// A wait on a futex with a timeout ends with EINTR after any signal handler; without one, the kernel
-// resumes it after a handler that was installed with SA_RESTART (signal(7)). Those who wait try again,
-// so a second's length is a net under them; tests take it away, for a lost wake-up to be seen.
-#ifdef MPOL_WAITS_WITHOUT_NET
-inline constexpr int64_t kInterruptibleNs = 3'600'000'000'000;
-#else
-inline constexpr int64_t kInterruptibleNs = 1'000'000'000;
-#endif
 
 class Mutex {
   public:
@@ -40,12 +32,13 @@ class Mutex {
         }
     }
 
-    // 0; or -EINTR, not locked, after a signal handler has run in this thread while it slept.
+    // 0; or -EINTR, not locked, after a signal handler has run in this thread while it waited. Its
+    // signals are held back (signals.h), or none ends the wait.
     [[nodiscard]] int lock_interruptibly() {
         if (try_lock()) return 0;
         while (state_.exchange(kContended) != kFree) {
-            if (futex_wait(reinterpret_cast<const uint32_t*>(&state_), kContended,
-                           kInterruptibleNs) == -EINTR) {
+            if (futex_wait_interruptibly(reinterpret_cast<const uint32_t*>(&state_), kContended) ==
+                -EINTR) {
                 return -EINTR;
             }
         }

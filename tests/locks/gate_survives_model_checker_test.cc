@@ -50,11 +50,14 @@ struct ModelMemory {
     static uint32_t fetch_and(Cell& cell, uint32_t bits) {
         return cell.word.fetch_and(bits, rl::mo_seq_cst, $);
     }
-    static int wait(const Cell& cell, uint32_t expected) {
+    static int wait_interruptibly(const Cell& cell, uint32_t expected) {
         if (signals_left > 0 && rl::rand(2) == 1) {
             --signals_left;
             return -EINTR;
         }
+        return wait(cell, expected);
+    }
+    static int wait(const Cell& cell, uint32_t expected) {
         cell.bucket.lock($);
         // The kernel reads the word under its bucket's lock, which a waker takes too.
         const bool asleep = cell.word.load(rl::mo_seq_cst, $) == expected;
@@ -79,6 +82,23 @@ struct Place {
         (void)static_cast<unsigned>(VAR(owned));
         gate.leave();
         ++visits;
+    }
+    // A signal handler comes, too, while it is inside.
+    void visit_twice() {
+        gate.enter();
+        gate.enter_again();
+        (void)static_cast<unsigned>(VAR(owned));
+        gate.leave();
+        (void)static_cast<unsigned>(VAR(owned));
+        gate.leave();
+        ++visits;
+    }
+    // The handler comes before it is inside.
+    void visit_from_the_way_in() {
+        gate.enter_again();
+        (void)static_cast<unsigned>(VAR(owned));
+        gate.leave();
+        visit();
     }
     // As often as it takes.
     void own() {
@@ -126,6 +146,20 @@ struct TwoClosers : rl::test_suite<TwoClosers, 3> {
     void after() { RL_ASSERT(static_cast<unsigned>(place.owned($)) == 2); }
 };
 
+// A handler that interrupts thread 1 inside, and one that interrupts thread 2 on its way in.
+struct HandlersComeAgain : rl::test_suite<HandlersComeAgain, 3> {
+    Place place;
+
+    void thread(unsigned index) {
+        if (index == 0) return place.own();
+        return index == 1 ? place.visit_twice() : place.visit_from_the_way_in();
+    }
+    void after() {
+        RL_ASSERT(place.visits == 2 && static_cast<unsigned>(place.owned($)) == 1);
+        RL_ASSERT(place.gate.close() == 0);
+    }
+};
+
 // Tries every execution with at most context_switches preemptions. MPOL_MODEL_DEEPER=n allows n
 // more than fit into a minute.
 template <class Scenario>
@@ -147,6 +181,9 @@ TEST(GateModel, TwoVisitors) { try_all<ClosedAgainstVisitors<2, 1, 1, 0>>(5); }
 TEST(GateModel, TwoVisitorsKeptWaitingTwice) { try_all<ClosedAgainstVisitors<2, 1, 2, 0>>(4); }
 TEST(GateModel, CloserInterrupted) { try_all<ClosedAgainstVisitors<1, 2, 1, 2>>(5); }
 TEST(GateModel, CloserInterruptedAgainstTwo) { try_all<ClosedAgainstVisitors<2, 1, 1, 1>>(4); }
+TEST(GateModel, HandlersComeAgain) {
+    try_all<HandlersComeAgain>(4);
+}
 TEST(GateModel, ClosersTakeTurns) { try_all<TwoClosers>(4); }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Growth, a thread's start, a thread's exit, and a policy set from outside: all wait for the holder,
-// and all go on when he drops, without anything else having to happen.
+// Growth, a thread's start, a thread's exit, a mapping and a stack that get their kind's policy,
+// and a policy set from outside: all wait for the holder, and all go on when he drops, without
+// anything else having to happen.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <cstdlib>
 
@@ -75,6 +77,69 @@ TEST(HeldLocks, HoldEveryOperationOff) {
     subject.tell('g');
     EXPECT_EQ(subject.hear("growth"), "1");
     EXPECT_EQ(subject.hear("start"), "1");
+    EXPECT_EQ(subject.finish(), 0);
+}
+
+namespace {
+
+std::atomic<bool> may_return{false};
+void* volatile mapped_by_holder = nullptr;
+
+void* map() {
+    return ::mmap(nullptr, kGrowthBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                  0);
+}
+
+// In the thread that waits, as in any other.
+void map_in_handler(int) {
+    (void)map();
+}
+
+}  // namespace
+
+SUBJECT(holds_mappings_off) {
+    std::thread([] { call_allocator(); }).join();  // The helper runs from now on.
+    Errand mapper([] { (void)map(); });
+    Errand interrupted([] {
+        while (!may_return.load()) ::usleep(1000);
+    });
+    struct sigaction action {};
+    action.sa_handler = map_in_handler;
+    ::sigaction(SIGUSR1, &action, nullptr);
+    say("ready");
+    (void)await_command();  // Meanwhile the test sets policies of both kinds.
+    call_allocator();
+    interrupted.begin();
+    if (mpol_take_all_locks() != 0) return 1;
+    mapped_by_holder = map();  // It waits for nobody.
+    mapper.begin();
+    interrupted.interrupt();
+    may_return = true;
+    say("mapping %d", mapper.held_off());
+    say("handler %d", interrupted.held_off());
+    if (mpol_drop_all_locks() != 0) return 1;
+    say("mapping %d", mapper.done_soon());
+    say("handler %d", interrupted.done_soon());
+    say("mapped %#lx", reinterpret_cast<unsigned long>(mapped_by_holder));
+    (void)await_command();
+    return 0;
+}
+
+TEST(HeldLocks, HoldMappingsOffInSignalHandlersToo) {
+    Subject subject("holds_mappings_off");
+    subject.hear("ready");
+    control::Target target = subject.attach();
+    const auto generation =
+        target.publish_kind({MPOL_CTL_KIND_MMAP, 0}, bind_to({0}), false, kWaitMs);
+    ASSERT_TRUE(generation);
+    ASSERT_TRUE(target.wait_kind(MPOL_CTL_KIND_MMAP, *generation, kWaitMs));
+    subject.tell('g');
+    EXPECT_EQ(subject.hear("mapping"), "1");
+    EXPECT_EQ(subject.hear("handler"), "1");
+    EXPECT_EQ(subject.hear("mapping"), "1");
+    EXPECT_EQ(subject.hear("handler"), "1");
+    EXPECT_EQ(policy_at(subject.pid(), subject.hear_number("mapped")), "bind:0");
+    subject.tell('g');
     EXPECT_EQ(subject.finish(), 0);
 }
 

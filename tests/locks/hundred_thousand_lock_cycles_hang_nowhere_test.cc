@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The preloaded library's own sources, linked into this program so that a sanitizer sees them: all
-// locks taken and dropped again and again, against threads that allocate from jemalloc with no cache
-// of dirty pages (so that every allocation grows or purges), threads that come and go, and two
-// processes that rewrite the policies of all of them.
+// locks taken and dropped again and again, against threads that allocate from jemalloc with no
+// cache of dirty pages (so that every allocation grows or purges), threads that come and go, a
+// thread whose mappings are bound as those of the mmap kind, signal handlers that do the same
+// wherever they interrupt a thread, and two processes that rewrite the policies of all of them.
 //
 // While all is held, a plain variable is written that every region operation reads: ThreadSanitizer
 // would call it a race if one of them was not held off.
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +27,7 @@
 #include "control/segment.h"
 #include "heap/apply.h"
 #include "heap/je.h"
+#include "heap/kinds.h"
 #include "mpol/notifier.h"
 #include "preload/entries.h"
 #include "preload/process.h"
@@ -96,6 +100,41 @@ void start_and_join() {
     }
 }
 
+// What the exported mmap does while the kind has a policy.
+constexpr size_t kMappedBytes = size_t{64} << 10;
+void* mapped_for_handlers = nullptr;
+std::atomic<uint64_t> bound_in_handlers{0};
+
+void* map() {
+    return ::mmap(nullptr, kMappedBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                  0);
+}
+
+void bind_in_handler(int) {
+    heap::bind_mapping(mapped_for_handlers, kMappedBytes);
+    bound_in_handlers.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::atomic<uint64_t> mappings_bound{0};
+
+void map_and_bind() {
+    while (!stop.load(std::memory_order_relaxed)) {
+        void* const mapping = map();
+        heap::bind_mapping(mapping, kMappedBytes);
+        ::munmap(mapping, kMappedBytes);
+        mappings_bound.fetch_add(1, std::memory_order_relaxed);
+        ::usleep(kPauseUs);
+    }
+}
+
+void interrupt(std::vector<std::thread>& threads, pthread_t taker) {
+    for (size_t i = 0; !stop.load(std::memory_order_relaxed); ++i) {
+        const size_t who = i % (threads.size() + 1);
+        ::pthread_kill(who < threads.size() ? threads[who].native_handle() : taker, SIGUSR1);
+        ::usleep(kPauseUs);
+    }
+}
+
 void set_decay(const char* name) {
     ssize_t at_once = 0;
     je_mallctl(name, nullptr, nullptr, &at_once, sizeof(at_once));
@@ -164,6 +203,13 @@ TEST(LockCycles, HangNowhereAndHoldEveryOperationOff) {
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < kThreads; ++i) threads.emplace_back(allocate_and_free, i);
     threads.emplace_back(start_and_join);
+    threads.emplace_back(map_and_bind);
+    mapped_for_handlers = map();
+    struct sigaction action {};
+    action.sa_handler = bind_in_handler;
+    action.sa_flags = SA_RESTART;
+    ::sigaction(SIGUSR1, &action, nullptr);
+    std::thread interrupter([&, taker = ::pthread_self()] { interrupt(threads, taker); });
     Rewriter rewriters[kRewriters];
 
     uint64_t in_progress_while_held = 0;
@@ -180,6 +226,7 @@ TEST(LockCycles, HangNowhereAndHoldEveryOperationOff) {
     for (Rewriter& rewriter : rewriters) rewrites += rewriter.finish();
     EXPECT_TRUE(everything_gets_applied());
     stop = true;
+    interrupter.join();
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(mpol_notifier_unregister(&ops, nullptr), 0);
 
@@ -187,16 +234,20 @@ TEST(LockCycles, HangNowhereAndHoldEveryOperationOff) {
     EXPECT_EQ(in_progress.load(), 0);
     EXPECT_GT(rewrites, 0U);
     EXPECT_GT(threads_started.load(), 0U);
+    EXPECT_GT(mappings_bound.load(), 0U);
+    EXPECT_GT(bound_in_handlers.load(), 0U);
     uint64_t least = ~uint64_t{0};
     for (const auto& count : rounds) least = std::min(least, count.load());
     EXPECT_GT(least, 0U);
-    std::printf("%llu cycles, %llu operations, %llu rewrites, %llu threads started, least rounds of "
-                "a thread %llu\n",
-                static_cast<unsigned long long>(cycles),
-                static_cast<unsigned long long>(operations.load()),
-                static_cast<unsigned long long>(rewrites),
-                static_cast<unsigned long long>(threads_started.load()),
-                static_cast<unsigned long long>(least));
+    std::printf(
+        "%llu cycles, %llu operations, %llu rewrites, %llu threads started, least rounds of "
+        "a thread %llu, %llu mappings bound, %llu by signal handlers\n",
+        static_cast<unsigned long long>(cycles), static_cast<unsigned long long>(operations.load()),
+        static_cast<unsigned long long>(rewrites),
+        static_cast<unsigned long long>(threads_started.load()),
+        static_cast<unsigned long long>(least),
+        static_cast<unsigned long long>(mappings_bound.load()),
+        static_cast<unsigned long long>(bound_in_handlers.load()));
 }
 
 }  // namespace
