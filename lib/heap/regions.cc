@@ -77,7 +77,7 @@ Range reserve_exactly(size_t size, size_t alignment, int prot, int& ret_errno) {
     return {aligned, size};
 }
 
-Range reserve_range(size_t size, size_t alignment) {
+Range reserve_range(size_t size, size_t alignment, int& ret_errno) {
     if (!sys::address_space_limited()) {
         const size_t needed = size + (alignment - kPage);
         const size_t growth =
@@ -86,8 +86,7 @@ Range reserve_range(size_t size, size_t alignment) {
             round_up(std::max({needed, growth, kRegionBytesMin}), kRegionBytesMin));
         if (range.size != 0) return range;
     }
-    int err = 0;
-    return reserve_exactly(size, alignment, PROT_NONE, err);
+    return reserve_exactly(size, alignment, PROT_NONE, ret_errno);
 }
 
 void mirror_bound(const Region& region, mpol_ctl_region& out) {
@@ -112,12 +111,17 @@ void mirror(unsigned row) {
 
 // Returns the row, or MPOL_CTL_REGIONS when none could be had.
 unsigned create_region(ScopeId scope, size_t size, size_t alignment) {
-    const Range range = reserve_range(size, alignment);
-    if (range.size == 0) return MPOL_CTL_REGIONS;
+    int err = 0;
+    const Range range = reserve_range(size, alignment, err);
+    if (range.size == 0) {
+        control::record_error(MPOL_CTL_ERROR_REGION, err, size);
+        return MPOL_CTL_REGIONS;
+    }
     const uint32_t row = regions_claimed.fetch_add(1, std::memory_order_acq_rel);
     if (row >= MPOL_CTL_REGIONS) {
         regions_claimed.store(MPOL_CTL_REGIONS, std::memory_order_relaxed);
         sys::unmap(reinterpret_cast<void*>(range.start), range.size);
+        control::record_error(MPOL_CTL_ERROR_REGION, ENOSPC, size);  // No row is left.
         return MPOL_CTL_REGIONS;
     }
     next_hint.store(range.start + range.size, std::memory_order_relaxed);
@@ -157,7 +161,8 @@ bool commit(Region& region, unsigned row, size_t end) {
     return true;
 }
 
-// nullptr when the region has no room left; ret_no_memory when the kernel refuses to commit.
+// nullptr when the region has no room left; ret_no_memory when the kernel refuses to commit (mprotect,
+// which plain jemalloc never asks).
 void* carve_from(unsigned row, size_t size, size_t alignment, bool& ret_no_memory) {
     Region& region = regions[row];
     const uintptr_t base = region.start.load(std::memory_order_acquire);
@@ -170,6 +175,8 @@ void* carve_from(unsigned row, size_t size, size_t alignment, bool& ret_no_memor
     const Notice notice(MPOL_EVENT_MAP, reinterpret_cast<void*>(base + begin), size);
     if (!commit(region, row, begin + size)) {
         ret_no_memory = true;
+        size_t end = begin + size;
+        region.carved.compare_exchange_strong(end, begin);
         return nullptr;
     }
     if (region.mirrored.load(std::memory_order_acquire)) {
@@ -189,7 +196,6 @@ void* map_plainly(size_t size, size_t alignment) {
     const Range range = reserve_exactly(size, alignment, PROT_READ | PROT_WRITE, err);
     if (range.size == 0) return nullptr;
     const Notice notice(MPOL_EVENT_MAP, reinterpret_cast<void*>(range.start), size);
-    control::record_error(MPOL_CTL_ERROR_REGION, err, size);
     control::count(MPOL_CTL_UNMANAGED_BYTES, size);
     return reinterpret_cast<void*>(range.start);
 }
@@ -204,14 +210,14 @@ void* carve(ScopeId scope, size_t size, size_t alignment) {
     const uint32_t seen = current.load(std::memory_order_acquire);
     if (seen != kNoRegion) {
         if (void* at = carve_from(seen - 1, size, alignment, no_memory)) return at;
-        if (no_memory) return nullptr;
+        if (no_memory) return map_plainly(size, alignment);
     }
     const unsigned row = create_region(scope, size, alignment);
     if (row == MPOL_CTL_REGIONS) return map_plainly(size, alignment);
     void* at = carve_from(row, size, alignment, no_memory);
     // Another thread may have made a region meanwhile: the later one is used up first.
-    if (at != nullptr) current.store(row + 1, std::memory_order_release);
-    return at;
+    if (at != nullptr || no_memory) current.store(row + 1, std::memory_order_release);
+    return no_memory ? map_plainly(size, alignment) : at;
 }
 
 int give_back_pages(void* at, size_t size, int advice) {
