@@ -22,6 +22,10 @@ enum bpf_map_type {
     BPF_MAP_TYPE_RINGBUF = 27,
 };
 
+enum {
+    BPF_RB_NO_WAKEUP = 1,
+};
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {

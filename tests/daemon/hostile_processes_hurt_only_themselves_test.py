@@ -142,7 +142,7 @@ class HostileTest(unittest.TestCase):
 
         def rename():
             with open(f"/proc/{subject.pid}/comm", "w", encoding="ascii") as comm:
-                comm.write("subject")
+                comm.write("daemon-subject")
         self.meanwhile(rename)
         self.check_witnesses()
 
