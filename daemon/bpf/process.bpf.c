@@ -38,8 +38,10 @@ static struct mpol_process_event *reserve(__u32 kind, struct task_struct *task) 
     return event;
 }
 
+// Forced: left to itself the kernel wakes nobody while there is something unread already.
 static void submit(struct mpol_process_event *event) {
-    bpf_ringbuf_submit(event, urgent & 1U << event->kind ? 0 : BPF_RB_NO_WAKEUP);
+    bpf_ringbuf_submit(event,
+                       urgent & 1U << event->kind ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
 SEC("tp_btf/sched_process_fork")
