@@ -19,6 +19,8 @@
 namespace mpol::daemon {
 namespace {
 
+constexpr const char* kAtStart = "start";
+
 // A line for whoever reads standard error; the journal takes the level off it.
 void say(const char* level, const std::string& sentence) {
     fmt::print(stderr, "{}mpold: {}\n", ::getenv("JOURNAL_STREAM") != nullptr ? level : "",
@@ -47,6 +49,7 @@ control::Result<std::unique_ptr<Mpold>> Mpold::start(const Options& options) {
     sd_event* raw = nullptr;
     if (const int err = sd_event_new(&raw); err < 0) return tl::unexpected(loop_failure(err));
     raise_descriptor_limit();
+    raise_priority();
     std::unique_ptr<Mpold> mpold(new Mpold(options, EventLoop(raw), std::move(*folder)));
     if (const auto opened = mpold->open(); !opened) return tl::unexpected(opened.error());
     return mpold;
@@ -69,7 +72,8 @@ control::Result<void> Mpold::open() {
                            });
     if (!door) return tl::unexpected(door.error());
     if (const auto dropped = drop_privileges(); !dropped) return dropped;
-    (void)reload("start");
+    const auto read = book_.read();
+    rules_read(read ? std::string() : read.error().what, kAtStart);
     door_.emplace(std::move(*door));
     keeper_.set_deaf_to_threads(!events_);
     desk_.emplace(keeper_, book_, log_,
@@ -84,8 +88,9 @@ control::Result<void> Mpold::open() {
 }
 
 void Mpold::open_events() {
-    auto opened =
-        ProcessEvents::open([this](const ProcessEvent& event) { keeper_.happened(event); });
+    auto opened = ProcessEvents::open(
+        [this](const ProcessEvent& event) { keeper_.happened(event); },
+        {ProcessEventKind::kExec, ProcessEventKind::kRename, ProcessEventKind::kMove});
     if (!opened) {
         events_note_ = opened.error().what;
         return;
@@ -163,7 +168,10 @@ void Mpold::rules_read(const std::string& error, const std::string& by) {
         entry.to = fmt::format("{} rules", book_.rules()->compiled.rules.size());
         keeper_.look_again();
     } else {
-        say(SD_ERR, fmt::format("the rules from before stay in force:\n{}", error));
+        say(SD_ERR, fmt::format("{}:\n{}",
+                                by == kAtStart ? "there are no rules"
+                                               : "the rules from before stay in force",
+                                error));
     }
     log_.add(std::move(entry));
     tell_status();

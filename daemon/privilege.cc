@@ -21,6 +21,11 @@ uint64_t raise_descriptor_limit() {
     return limit.rlim_cur;
 }
 
+void raise_priority() {
+    constexpr int kNice = -10;
+    ::setpriority(PRIO_PROCESS, 0, kNice);
+}
+
 control::Result<void> drop_privileges() {
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     capng_get_caps_process();

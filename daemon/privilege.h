@@ -11,6 +11,9 @@ namespace mpol::daemon {
 inline constexpr uint64_t kDescriptorsWanted = 1 << 20;
 uint64_t raise_descriptor_limit();
 
+// Short work that others wait for goes before long work that nobody waits for, where it may.
+void raise_priority();
+
 // Of root's capabilities only those that opening other users' segments takes are left: following
 // /proc/PID/fd (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH). After process events were opened, which need
 // nothing from then on. Without any capability there is nothing to do.

@@ -25,6 +25,11 @@ bool in_initial_pid_namespace() {
     return ::stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == kInitialPidNamespace;
 }
 
+// The other way round: kinds are numbered from 0 here, from 1 there.
+uint32_t record_kind(ProcessEventKind kind) {
+    return static_cast<uint32_t>(kind) + MPOL_PROCESS_FORK;
+}
+
 std::optional<ProcessEventKind> kind_of(uint32_t kind) {
     switch (kind) {
         case MPOL_PROCESS_FORK:
@@ -76,11 +81,14 @@ struct ProcessEvents::Loaded {
     }
 
     // 0 or -errno.
-    int load(bool with_moves) {
+    int load(const std::set<ProcessEventKind>& urgent, bool with_moves) {
         process_bpf__destroy(programs);
         programs = process_bpf__open();
         if (programs == nullptr) return -errno;
         bpf_program__set_autoload(programs->progs.on_move, with_moves);
+        uint32_t bits = 0;
+        for (const ProcessEventKind kind : urgent) bits |= 1U << record_kind(kind);
+        programs->rodata->urgent = bits;
         return process_bpf__load(programs);
     }
     static int on_record(void* opaque, void* data, size_t size);
@@ -108,7 +116,8 @@ ProcessEvents::ProcessEvents(ProcessEvents&&) noexcept = default;
 ProcessEvents& ProcessEvents::operator=(ProcessEvents&&) noexcept = default;
 ProcessEvents::~ProcessEvents() = default;
 
-control::Result<ProcessEvents> ProcessEvents::open(Handler handler) {
+control::Result<ProcessEvents> ProcessEvents::open(Handler handler,
+                                                   const std::set<ProcessEventKind>& urgent) {
     if (!in_initial_pid_namespace()) {
         return tl::unexpected(control::fail(
             EINVAL,
@@ -118,9 +127,9 @@ control::Result<ProcessEvents> ProcessEvents::open(Handler handler) {
     last_warning.clear();
     libbpf_set_print(keep_warning);
     auto loaded = std::make_unique<Loaded>(std::move(handler));
-    int err = loaded->load(true);
+    int err = loaded->load(urgent, true);
     // A kernel without cgroups has no moves between them.
-    if (err == -ESRCH || err == -ENOENT) err = loaded->load(false);
+    if (err == -ESRCH || err == -ENOENT) err = loaded->load(urgent, false);
     if (err != 0) return tl::unexpected(failed(-err, "loaded"));
     loaded->ring = ring_buffer__new(bpf_map__fd(loaded->programs->maps.events), Loaded::on_record,
                                     loaded.get(), nullptr);

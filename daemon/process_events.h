@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "control/attach.h"
@@ -25,13 +26,19 @@ struct ProcessEvent {
     std::string comm;      // bytes as the program gave them: escape before printing
 };
 
+inline const std::set<ProcessEventKind> kAllKinds = {
+    ProcessEventKind::kFork, ProcessEventKind::kExec, ProcessEventKind::kExit,
+    ProcessEventKind::kRename, ProcessEventKind::kMove};
+
 class ProcessEvents {
   public:
     using Handler = std::function<void(const ProcessEvent&)>;
 
     // Failure: EPERM without the capabilities, ENOSYS on a kernel without BTF or BPF, EINVAL in
     // another pid namespace.
-    [[nodiscard]] static control::Result<ProcessEvents> open(Handler handler);
+    // urgent: the kinds for which fd() becomes readable; the others come along with them.
+    [[nodiscard]] static control::Result<ProcessEvents> open(
+        Handler handler, const std::set<ProcessEventKind>& urgent = kAllKinds);
 
     ProcessEvents(ProcessEvents&&) noexcept;
     ProcessEvents& operator=(ProcessEvents&&) noexcept;

@@ -21,6 +21,9 @@ struct {
 
 __u64 lost = 0;
 
+// Bit of each kind that is told at once; the others wait for one of these, or for mpold to look.
+const volatile __u32 urgent = ~0U;
+
 static struct mpol_process_event *reserve(__u32 kind, struct task_struct *task) {
     struct mpol_process_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
     if (!event) {
@@ -35,6 +38,12 @@ static struct mpol_process_event *reserve(__u32 kind, struct task_struct *task) 
     return event;
 }
 
+// Forced: left to itself the kernel wakes nobody while there is something unread already.
+static void submit(struct mpol_process_event *event) {
+    bpf_ringbuf_submit(event,
+                       urgent & 1U << event->kind ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
     if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid)) return 0;
@@ -42,7 +51,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
     if (!event) return 0;
     event->parent = BPF_CORE_READ(parent, tgid);
     bpf_get_current_comm(event->comm, sizeof(event->comm));
-    bpf_ringbuf_submit(event, 0);
+    submit(event);
     return 0;
 }
 
@@ -51,7 +60,7 @@ int BPF_PROG(on_exec, struct task_struct *task) {
     struct mpol_process_event *event = reserve(MPOL_PROCESS_EXEC, task);
     if (!event) return 0;
     bpf_get_current_comm(event->comm, sizeof(event->comm));
-    bpf_ringbuf_submit(event, 0);
+    submit(event);
     return 0;
 }
 
@@ -61,7 +70,7 @@ int BPF_PROG(on_exit, struct task_struct *task) {
     if (BPF_CORE_READ(task, signal, live.counter) != 0) return 0;
     struct mpol_process_event *event = reserve(MPOL_PROCESS_EXIT, task);
     if (!event) return 0;
-    bpf_ringbuf_submit(event, 0);
+    submit(event);
     return 0;
 }
 
@@ -70,7 +79,7 @@ int BPF_PROG(on_rename, struct task_struct *task, const char *comm) {
     struct mpol_process_event *event = reserve(MPOL_PROCESS_RENAME, task);
     if (!event) return 0;
     bpf_probe_read_kernel_str(event->comm, sizeof(event->comm), comm);
-    bpf_ringbuf_submit(event, 0);
+    submit(event);
     return 0;
 }
 
@@ -80,6 +89,6 @@ int BPF_PROG(on_move, struct cgroup *to, const char *path, struct task_struct *t
     if (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid)) return 0;
     struct mpol_process_event *event = reserve(MPOL_PROCESS_MOVE, task);
     if (!event) return 0;
-    bpf_ringbuf_submit(event, 0);
+    submit(event);
     return 0;
 }

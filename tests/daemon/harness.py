@@ -19,8 +19,9 @@ MPOLD = os.path.abspath(os.environ["MPOLD_BIN"])
 MPOL = os.path.abspath(os.environ["MPOL_BIN"])
 PRELOAD = os.path.abspath(os.environ["MPOL_PRELOAD"])
 SUBJECT = os.path.abspath(os.environ["MPOL_SUBJECT"])
+LOOK_S = 0.002  # a busy look would take the processor away from what is looked at
 FULL = os.environ.get("MPOL_FULL") == "1"  # as much as the requirement says, not what CI has time for
-SECONDS_MAX = 60
+SECONDS_MAX = int(os.environ.get("MPOL_PATIENCE_S", "60"))
 DEFAULT, PREFER, BIND, INTERLEAVE = 0, 1, 2, 3
 NONE, OUTSIDE, DAEMON = 0, 3, 5  # enum mpol_ctl_origin
 POLICY_WORDS = 24
@@ -41,7 +42,7 @@ def wait_until(condition, what="it to become so"):
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"waited in vain for {what}")
-        os.sched_yield()
+        time.sleep(LOOK_S)
 
 
 class Segment:
@@ -252,7 +253,7 @@ def mpol(*words):
                           stderr=subprocess.PIPE, check=False, timeout=SECONDS_MAX)
 
 
-def rule(policy, match='comm = "subject"', name="all", more=""):
+def rule(policy, match='comm = "daemon-subject"', name="all", more=""):
     return f'[[rule]]\nname = "{name}"\nmatch = {{ {match} }}\npolicy = "{policy}"\n{more}\n'
 
 

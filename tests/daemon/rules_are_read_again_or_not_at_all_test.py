@@ -93,10 +93,11 @@ class RulesTest(unittest.TestCase):
             subject.wait_for(INTERLEAVE)
             generation = subject.segment.generation()
             daemon.write_rules(rule("interleave:0", name="another name"))
-            with Subject(daemon, "wait") as future:
-                future.wait_for(INTERLEAVE)
-            reply = daemon.call("Explain", pid=subject.pid)
-            self.assertEqual(reply["account"]["process"]["rule"]["name"], "another name", reply)
+
+            def renamed():
+                account = daemon.call("Explain", pid=subject.pid)["account"]
+                return account["process"]["rule"]["name"] == "another name"
+            harness.wait_until(renamed, "the other rule")
             self.assertEqual(subject.segment.generation(), generation)
 
 

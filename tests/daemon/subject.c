@@ -10,6 +10,9 @@
  *                                prints the microseconds since SINCE_NS (CLOCK_MONOTONIC), or "never"
  *   subject work                 allocates and frees all the time
  *   subject threads N NAME       N threads of that name, which allocate once and pause; "ready"
+ *   subject renames              takes its own name again and again
+ *   subject pages                for a line on its standard input writes to 8 MiB of new memory;
+ *                                prints on which nodes it lies: "0 1 3"
  *   subject rename NAME          after a line on its standard input takes that name; "renamed"
  */
 #include <pthread.h>
@@ -117,6 +120,34 @@ static int threads(int count, char *name) {
     return 0;
 }
 
+#define PAGES 2048
+#define NODES 64
+
+/* Kept, so that the next ones are new. */
+static int tell_new_pages(void) {
+    static void *pages[PAGES];
+    static int nodes[PAGES];
+    char *memory = malloc((size_t)PAGES * 4096);
+    char text[NODES * 4] = "";
+    unsigned long long seen = 0;
+    if (memory == NULL) return 1;
+    for (int i = 0; i < PAGES; ++i) {
+        memory[i * 4096] = 1;
+        pages[i] = memory + i * 4096;
+    }
+    if (syscall(SYS_move_pages, 0, (unsigned long)PAGES, pages, NULL, nodes, 0) != 0) return 1;
+    for (int i = 0; i < PAGES; ++i) {
+        if (nodes[i] >= 0 && nodes[i] < NODES) seen |= 1ULL << nodes[i];
+    }
+    for (int node = 0; node < NODES; ++node) {
+        const size_t at = strlen(text);
+        if (seen >> node & 1) snprintf(text + at, sizeof(text) - at, at ? " %d" : "%d", node);
+    }
+    say(text);
+    say("\n");
+    return 0;
+}
+
 int main(int argc, char **argv) {
     const char *verb = argc > 1 ? argv[1] : "";
     char byte;
@@ -128,12 +159,17 @@ int main(int argc, char **argv) {
     if (strcmp(verb, "work") == 0) {
         for (;;) allocate();
     }
+    while (strcmp(verb, "renames") == 0) {
+        allocate();
+        prctl(PR_SET_NAME, (unsigned long)"daemon-subject", 0, 0, 0);
+    }
     while (read(STDIN_FILENO, &byte, 1) > 0) {
         if (strcmp(verb, "rename") == 0) {
             prctl(PR_SET_NAME, (unsigned long)argv[2], 0, 0, 0);
             say("renamed\n");
         }
         allocate();
+        if (strcmp(verb, "pages") == 0 && tell_new_pages() != 0) return 1;
         if (strcmp(verb, "forks") == 0 && policy_is_set()) {
             fork_children(1);
             say("forked\n");
