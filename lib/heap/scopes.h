@@ -3,14 +3,17 @@
 // arenas, and those the program makes, draw from its regions. A thread with a policy of its own has
 // a scope with one arena; when it exits, the scope waits, memory and all, for the next such thread.
 //
-// Lifetimes, in place of the kernel's reference counts. A policy is a value: whoever needs one copies
-// it out of a latch (a task's out of the segment, a scope's binding out of the scope) and keeps
-// nothing that points to it, so a reader takes no reference and makes no atomic read-modify-write.
-// Replacing a policy is a publication to the latch; the old one is gone when the last copy goes out
-// of use. A scope is never freed, and neither are its arena and regions: a ScopeId, or a pointer into
-// a region, that somebody still has names the same memory for ever. Which thread a scope belongs to
-// changes under apply_mutex only (take_scope, give_scope), and who asks that of another task holds it;
-// a thread knows its own without.
+// Lifetimes, in place of the kernel's reference counts. A policy is a value: whoever needs one
+// copies it out of a latch (a task's out of the segment, a scope's binding out of the scope) and
+// keeps nothing that points to it, so a reader takes no reference and makes no atomic
+// read-modify-write. Replacing a policy is a publication to the latch; the old one is gone when the
+// last copy goes out of use. A scope is never freed, and neither are its arena and regions: a
+// ScopeId, or a pointer into a region, that somebody still has names the same memory for ever.
+// Which thread a scope belongs to changes under apply_mutex only (take_scope, give_scope), and who
+// asks that of another task holds it; a thread knows its own without. Its second one, for large
+// allocations (own_large.h), is taken and given with the first. Whoever drops the mutex with an
+// answer has a name of memory, not of a thread: a migration goes on with that memory when its
+// thread has left and the next one has it.
 #pragma once
 
 #include <atomic>

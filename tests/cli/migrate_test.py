@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What mpol migrate says where there is nothing to move, or no one to move it."""
+import errno
 import json
+import os
+import sys
 
-from harness import (FAILED, NO_SUCH_PID, NO_TARGET, OK, USAGE, CliTest, Victim, lines, main, mpol)
+from harness import (FAILED, NO_SUCH_PID, NOT_PERMITTED, NO_TARGET, OK, USAGE, CliTest, Victim, lines, main, mpol)
 
 MIB = 1 << 20
 
@@ -20,6 +23,28 @@ class MigrateTest(CliTest):
             f"process {victim.pid}: nothing to move: no policy names nodes for its heap memory"))
         self.assertEqual(mpol("set", victim.pid, "local").returncode, OK)
         self.assertIn("nothing to move", mpol("migrate", victim.pid).stdout)
+
+    def test_a_filter_that_refuses_move_pages_is_named_and_nothing_else_changes(self):
+        refuse = os.path.join(os.path.dirname(os.path.abspath(__file__)), "syscalls.py")
+        victim = self.start_victim(
+            prefix=[sys.executable, "-B", refuse, "move_pages", str(errno.EPERM)])
+        total = victim.ask("fill", 40 * MIB)
+        self.assertEqual(mpol("set", victim.pid, "bind:0").returncode, OK)
+        before = self.value("get", victim.pid)
+        for words in ([], ["--json"]):
+            result = mpol("migrate", victim.pid, *words)
+            self.assertEqual(result.returncode, NOT_PERMITTED, result.stdout + result.stderr)
+            if not words:
+                self.assertEqual(result.stderr, lines(
+                    f"mpol: process {victim.pid} can't move its pages: EPERM (Operation not "
+                    "permitted)", "hint: a seccomp filter in the target refuses move_pages(2)"))
+        self.assertEqual(mpol("set", victim.pid, "bind:0", "--migrate").returncode, NOT_PERMITTED)
+        after = self.value("get", victim.pid)
+        self.assertEqual((after["applied"], after["errno"], after["asked"]["text"]),
+                         (True, None, "bind:0"))
+        self.assertEqual((after["errors"], before["generation"] + 1), ([], after["generation"]))
+        self.assertEqual(victim.ask("sum"), total)
+        self.assertEqual(mpol("set", victim.pid, "interleave:0").returncode, OK)
 
     def test_finds_everything_in_place(self):
         victim = self.start_victim()

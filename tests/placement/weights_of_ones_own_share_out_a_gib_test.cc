@@ -32,6 +32,26 @@ TEST_F(OwnWeights, ShareOutOneThreadsMemory) {
     EXPECT_TRUE(only_on(bench.fault_new(0, kLarge), NodeMask::of(2)));
 }
 
+// A GiB that begins and ends inside periods, as that of many blocks may: by both kinds of pages
+// within what tests/policy says of any such GiB.
+TEST_F(OwnWeights, ShareOutAGibThatBeginsInsideAFrame) {
+    constexpr size_t kBlock = kGib / 8;
+    const Policy policy = weighted({5, 3, 2, 1});
+    for (const bool huge_pages : {false, true}) {
+        Placed bench({}, huge_pages);
+        control::Target target = bench.attach();
+        bench.set_all(target, policy);
+        Nodes all;
+        for (int block = 0; block < 11; ++block) {
+            const uint64_t at = bench.allocate(0, kBlock);
+            if (block < 3) continue;  // Never touched.
+            bench.touch(0, at, kBlock);
+            for (const auto& [node, pages] : bench.nodes(at, kBlock)) all[node] += pages;
+        }
+        expect_shares(all, policy, 0.04);
+    }
+}
+
 TEST_F(OwnWeights, ShareOutManySmallBlocks) {
     const Policy policy = weighted({3, 1});
     Placed bench;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <utility>
 
 #include "weighted_heap.h"
 
@@ -74,6 +76,64 @@ TEST(Stretches, OfHugePagesAreOffByHugePagesOnly) {
         const double huge_page = 1.0 * weights.total / least / 512;
         const Errors errors = errors_of(weights, kHugePageShift, growing_heap());
         EXPECT_LT(errors.anywhere, 0.02 + huge_page) << name_of(vector);
+    }
+}
+
+namespace {
+
+// The worst relative error of any node's part of a GiB that begins anywhere in the heap's first
+// bytes.
+double worst_window(const NodeWeights& weights, unsigned granule_shift, uint64_t heap_bytes,
+                    const std::vector<uint64_t>& regions) {
+    constexpr uint64_t kStep = uint64_t{1} << 21;
+    // What each node has of the heap's first i * kStep bytes.
+    std::vector<std::vector<double>> have{std::vector<double>(weights.count)};
+    uint64_t offset = 0;
+    for (const uint64_t size : regions) {
+        visit_region(weights, granule_shift, offset, size, [&](const Stretch& stretch) {
+            for (uint64_t at = stretch.start; at < stretch.start + stretch.size;) {
+                const uint64_t end =
+                    std::min((at / kStep + 1) * kStep, stretch.start + stretch.size);
+                have.resize(at / kStep + 2, have.back());
+                for (unsigned i = 0; i < weights.count; ++i) {
+                    if (!stretch.nodes.test(weights.nodes[i])) continue;
+                    have[at / kStep + 1][i] +=
+                        static_cast<double>(end - at) / stretch.nodes.weight();
+                }
+                at = end;
+            }
+        });
+        offset += size;
+    }
+    double worst = 0;
+    for (uint64_t first = 0; first + kGib <= heap_bytes; first += kStep) {
+        for (unsigned i = 0; i < weights.count; ++i) {
+            const double part = have[(first + kGib) / kStep][i] - have[first / kStep][i];
+            const double due = static_cast<double>(kGib) * weights.weights[i] / weights.total;
+            worst = std::max(worst, std::abs(part / due - 1));
+        }
+    }
+    return worst;
+}
+
+}  // namespace
+
+// What begins inside a period and ends inside another lacks parts of both: more where periods are
+// longer, later in the heap. By huge pages one more or less of them.
+TEST(Stretches, ShareOutAGibThatBeginsAnywhere) {
+    for (const auto& vector : kWeightVectors) {
+        const NodeWeights weights = weights_of(vector);
+        const unsigned least = *std::min_element(vector.begin(), vector.end());
+        const double huge_page = 1.0 * weights.total / least / 512;
+        for (const auto& [gib, bound] : {std::pair{2, 0.025}, std::pair{4, 0.05}}) {
+            const uint64_t bytes = static_cast<uint64_t>(gib) * kGib;
+            const double small = worst_window(weights, kPageShift, bytes, growing_heap());
+            const double huge = worst_window(weights, kHugePageShift, bytes, growing_heap());
+            std::printf("%s, heap of %d GiB: off by %.1f %%, by huge pages %.1f %%\n",
+                        name_of(vector).c_str(), gib, 100 * small, 100 * huge);
+            EXPECT_LT(small, bound) << name_of(vector);
+            EXPECT_LT(huge, bound + huge_page) << name_of(vector);
+        }
     }
 }
 

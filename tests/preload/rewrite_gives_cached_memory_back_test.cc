@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
+#include "mpol/mpol.h"
 #include "workbench.h"
 
 namespace mpol::test {
@@ -58,7 +60,7 @@ class CachedMemory : public ::testing::Test {
     }
     void expect_kept(unsigned thread) {
         cache_memory(thread);
-        target_.set_keep_cached(true);
+        target_.set_keep_cached(keep_ = true);
         rewrite(thread);
         EXPECT_EQ(resident(in_arena_, kInArena), kInArena / kPage);
         EXPECT_EQ(resident(in_cache_, kInCache), kInCache / kPage);
@@ -69,7 +71,7 @@ class CachedMemory : public ::testing::Test {
     void expect_given_back(unsigned thread) {
         EXPECT_TRUE(eventually([&] {
             cache_memory(thread);
-            target_.set_keep_cached(false);
+            target_.set_keep_cached(keep_ = false);
             rewrite(thread);
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
             return resident(in_arena_, kInArena) == 0 && resident(in_cache_, kInCache) == 0;
@@ -78,8 +80,19 @@ class CachedMemory : public ::testing::Test {
     void rewrite(unsigned thread) {
         mode_ = mode_ == Mode::kBind ? Mode::kInterleave : Mode::kBind;
         const Policy policy = make_policy(mode_, {0});
+        if (library_ != nullptr) return rewrite_by_library(thread);
         if (own_) return bench_.set_one(target_, policy, thread);
         bench_.set_all(target_, policy, {0, thread});
+    }
+
+    // Of the process; and what the thread itself has to do it does.
+    void rewrite_by_library(unsigned thread) {
+        mpol_policy policy{};
+        ASSERT_EQ(mpol_parse(mode_ == Mode::kBind ? "bind:0" : "interleave:0", &policy, nullptr, 0),
+                  0);
+        ASSERT_EQ(mpol_write_flags(library_, 0, &policy, keep_ ? MPOL_KEEP_CACHED : 0, kWaitMs), 0);
+        bench_.call(0);
+        bench_.call(thread);
     }
 
     Workbench bench_{undecayed()};
@@ -88,6 +101,8 @@ class CachedMemory : public ::testing::Test {
     uint64_t in_cache_ = 0;
     Mode mode_ = Mode::kBind;
     bool own_ = false;
+    bool keep_ = false;
+    mpol_target* library_ = nullptr;  // libmpol writes
 };
 
 }  // namespace
@@ -109,6 +124,23 @@ TEST_F(CachedMemory, OfAThreadsOwnScopeIsGivenBackOrKept) {
     expect_given_back(worker);
     expect_kept(worker);
     expect_given_back(worker);
+}
+
+TEST_F(CachedMemory, IsGivenBackOrKeptAsLibmpolsFlagsSay) {
+    const unsigned worker = bench_.start_thread(0);
+    ASSERT_EQ(mpol_open(bench_.pid(), MPOL_WRITE, &library_), 0);
+    rewrite(worker);
+    expect_given_back(worker);
+    expect_kept(worker);
+    expect_given_back(worker);
+    mpol_policy policy{};
+    ASSERT_EQ(mpol_parse("bind:0", &policy, nullptr, 0), 0);
+    const uint64_t generation = target_.process().asked.generation;
+    for (const unsigned flags : {2U, MPOL_KEEP_CACHED | 4U, ~0U}) {
+        EXPECT_EQ(mpol_write_flags(library_, 0, &policy, flags, kWaitMs), -EINVAL);
+    }
+    EXPECT_EQ(target_.process().asked.generation, generation) << "nothing was published";
+    mpol_close(library_);
 }
 
 }  // namespace mpol::test
