@@ -27,5 +27,6 @@ void add(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
 [[nodiscard]] std::string render(const RulesList& list);
 [[nodiscard]] std::string render(const Explanation& it);
 [[nodiscard]] std::string render(const Plan& plan);
+[[nodiscard]] std::string render(const bench::Report& report);
 
 }  // namespace mpol::cli

@@ -17,6 +17,7 @@
 #include "cli/rules_values.h"
 #include "control/attach.h"
 #include "control/watch.h"
+#include "numa/report.h"
 #include "policy/policy.h"
 
 namespace mpol::cli {
@@ -177,7 +178,7 @@ struct WatchEnd {
 
 using Value =
     std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, Migration, RulesCheck,
-                 RulesList, Explanation, Plan, Text, WatchLine, WatchGap, WatchEnd>;
+                 RulesList, Explanation, Plan, Text, WatchLine, WatchGap, WatchEnd, bench::Report>;
 
 struct Answer {
     Status status = Status::kOk;

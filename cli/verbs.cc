@@ -54,6 +54,18 @@ constexpr OptionInfo kPolicyOptions[] = {
     {"--verbose", "", "the masks too, as the kernel prints them", &Arguments::verbose},
     kAllowAbsent};
 
+constexpr OptionInfo kBenchOptions[] = {
+    {"--quick", "", "be through in 2 minutes at most", &Arguments::quick},
+    {"--seconds", "N", "how long to measure, about (600)", &Arguments::seconds},
+    {"--output", "DIR", "the folder to make (mpol-bench-DATE-TIME)", &Arguments::output},
+    {"--buffer", "BYTES", "memory of each measurement (512M, quick 128M)", &Arguments::buffer},
+    {"--sweep", "", "run COMMAND under one policy after the other", &Arguments::sweep},
+    {"--policies", "LIST", "sweep these, parted by blanks (one of every mode)",
+     &Arguments::policies},
+    {"--metric", "CMD", "of a program that doesn't end: prints what it has done",
+     &Arguments::metric},
+    {"--rounds", "N", "measure each policy N times, in turn (5, quick 3)", &Arguments::rounds}};
+
 constexpr OptionInfo kRules = {"--rules", "PATH", "a file or folder of rules, not the default one",
                                &Arguments::rules};
 constexpr OptionInfo kRulesOptions[] = {kRules};
@@ -73,6 +85,7 @@ constexpr OperandInfo kPolicyOperands[] = {kPolicyOperand};
 constexpr OperandInfo kProcessOperands[] = {{Operand::kTarget, "PID", true}};
 constexpr OperandInfo kAnyProcessOperands[] = {{Operand::kTarget, "PID", false}};
 constexpr OperandInfo kPathsOperands[] = {{Operand::kPaths, "FILE|DIR", false}};
+constexpr OperandInfo kBenchOperands[] = {{Operand::kCommand, "COMMAND", false}};
 constexpr OperandInfo kShellOperands[] = {{Operand::kShell, "bash|man", true}};
 
 constexpr Example kRunExamples[] = {
@@ -138,6 +151,13 @@ constexpr Example kRulesApplyExamples[] = {
 };
 constexpr Example kExplainExamples[] = {
     {"mpol explain 4242", "why it has, or would get, its policy"}};
+constexpr Example kBenchExamples[] = {
+    {"mpol bench --quick", "latency and bandwidth of this machine's nodes, in 2 minutes"},
+    {"mpol bench --seconds 1200 --output here", "the same with more certainty"},
+    {"mpol bench --sweep -- ./solver input", "its run time under a policy of every mode"},
+    {"mpol bench --sweep --policies 'bind:0 interleave:all' -- ./solver", "under these"},
+    {"mpol bench --sweep --metric './ops-done' -- ./server", "by a count that grows"},
+};
 constexpr Example kCompletionExamples[] = {
     {"eval \"$(mpol completion bash)\"", "completion in this shell"},
 };
@@ -215,6 +235,15 @@ constexpr Verb kVerbs[] = {
      "Prints POLICY as the kernel prints it, the nodes that were named and the nodes\n"
      "that are meant on this machine; or what is wrong with it.",
      kPolicyOperands, kPolicyOptions, kPolicyExamples, explain_policy},
+    {"bench", "[--sweep -- COMMAND [ARGUMENT...]]",
+     "measure this machine's nodes, or a program under policies",
+     "Measures latency and bandwidth of every node's memory from every node's\n"
+     "processors, under every mode and under weights, with small and huge pages, and\n"
+     "shows a live rewrite. Leaves JSON and pictures (SVG) in a folder of their own.\n"
+     "With --sweep COMMAND is run under policies that are changed live, and the best\n"
+     "one is reported: by its run time, or by --metric, a command that prints a number\n"
+     "that grows as the program (MPOL_PID) works.",
+     kBenchOperands, kBenchOptions, kBenchExamples, bench_machine},
     {"completion",
      "bash|man",
      "print shell completion, or the manual page's synopsis",

@@ -75,6 +75,7 @@ struct Verb {
 [[nodiscard]] Result<Answer> explain(const Arguments& arguments);
 [[nodiscard]] Result<Answer> explain_policy(const Arguments& arguments);
 [[nodiscard]] Result<Answer> watch(const Arguments& arguments);
+[[nodiscard]] Result<Answer> bench_machine(const Arguments& arguments);
 [[nodiscard]] Result<Answer> completion(const Arguments& arguments);
 
 }  // namespace mpol::cli

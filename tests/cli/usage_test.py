@@ -4,7 +4,7 @@ import subprocess
 from harness import ENVIRONMENT, FAILED, MPOL, OK, USAGE, CliTest, Victim, lines, main, mpol
 
 VERBS = ("run", "ls", "get", "set", "unset", "maps", "watch", "migrate", "rules check",
-         "rules list", "rules test", "rules apply", "explain", "policy", "completion")
+         "rules list", "rules test", "rules apply", "explain", "policy", "bench", "completion")
 
 
 class UsageTest(CliTest):
