@@ -20,6 +20,8 @@ namespace {
 constexpr int kAttachMs = 10'000;
 constexpr int kApplyMs = 5'000;
 constexpr int kMigrateMs = 60'000;
+constexpr uint64_t kMetricNs = 5'000'000'000;  // until its first number
+constexpr int kMetricAgainMs = 100;
 
 using control::fail;
 
@@ -36,6 +38,21 @@ control::Result<double> read_metric(const std::string& command, pid_t pid) {
             fail(EINVAL, fmt::format("the metric's command printed no number: '{}'", command)));
     }
     return value;
+}
+
+// Servers take a while to answer: the number may come late, once.
+control::Result<void> await_metric(const SweepPlan& plan, Program& program) {
+    const uint64_t end = sys::monotonic_ns() + kMetricNs;
+    for (;;) {
+        const auto found = read_metric(plan.metric, program.pid());
+        if (found) return {};
+        if (program.wait_end(kMetricAgainMs)) {
+            return tl::unexpected(
+                fail(ESRCH, fmt::format("'{}' ended before it was measured", plan.command[0]),
+                     "a program that ends is timed: leave out --metric"));
+        }
+        if (sys::monotonic_ns() > end) return tl::unexpected(found.error());
+    }
 }
 
 // In force, and the memory that is there moved to where it belongs, as far as it goes.
@@ -139,6 +156,8 @@ control::Result<void> by_metric(const SweepPlan& plan, Sweep& out) {
     if (!program) return tl::unexpected(program.error());
     auto target = program->attach(kAttachMs);
     if (!target) return tl::unexpected(target.error());
+    const auto ready = await_metric(plan, *program);
+    if (!ready) return ready;
     return rounds(plan, out, [&](const Change& change) { return growth(plan, *target, change); });
 }
 

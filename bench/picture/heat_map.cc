@@ -79,6 +79,11 @@ Layout layout_of(const HeatMap& map) {
     }
     out.row_labels += 34;
     out.panel_width = out.row_labels + out.cell_width * static_cast<double>(map.columns.size());
+    for (const HeatPanel& panel : map.panels) {
+        constexpr double kBold = 1.1;  // wider than upright letters
+        out.panel_width =
+            std::max(out.panel_width, out.row_labels + kBold * text_width(panel.title, 14));
+    }
     out.panel_height = 78 + kCellHeight * static_cast<double>(map.rows.size());
     out.across = std::clamp<size_t>(map.panels.size(), 1, kPanelsAcross);
     const size_t down = (map.panels.size() + out.across - 1) / out.across;
