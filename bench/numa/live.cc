@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,7 +16,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <deque>
 #include <fstream>
 #include <utility>
 
@@ -27,7 +27,6 @@ namespace mpol::bench {
 namespace {
 
 constexpr int kApplyMs = 2'000;
-constexpr int kMigrateMs = 60'000;
 constexpr int kAttachMs = 10'000;
 constexpr uint64_t kSampleNs = 50'000'000;  // 20 points a second are a smooth line
 
@@ -112,18 +111,18 @@ bool Program::wait_end(int timeout_ms) {
 void run_renewing() {
     constexpr size_t kBlocks = 48;
     constexpr size_t kBlock = size_t{1} << 20;
+    constexpr size_t kPage = 4096;
     constexpr uint64_t kRenewNs = 10'000'000;  // all of it within half a second
-    std::deque<void*> live;
-    for (;;) {
-        if (live.size() == kBlocks) {
-            std::free(live.front());
-            live.pop_front();
-        }
-        void* const block = std::malloc(kBlock);
+    void* blocks[kBlocks];
+    for (void*& block : blocks) {
+        block = std::aligned_alloc(kPage, kBlock);
         if (block == nullptr) std::exit(1);
-        std::memset(block, 1, kBlock);
-        live.push_back(block);
-        if (live.size() == kBlocks) sleep_ns(kRenewNs);
+    }
+    for (size_t next = 0;; next = (next + 1) % kBlocks) {
+        // Given back to the kernel and faulted anew; what is only freed comes back with its pages.
+        ::madvise(blocks[next], kBlock, MADV_DONTNEED);
+        std::memset(blocks[next], 1, kBlock);
+        sleep_ns(kRenewNs);
     }
 }
 
@@ -177,10 +176,9 @@ control::Result<double> apply(control::Target& target, const Change& change) {
     }
     const double us = static_cast<double>(sys::monotonic_ns() - begin) / 1e3;
     if (!change.migrate) return us;
+    // It goes on by itself while samples are taken.
     const auto migration = target.start_migration({}, kApplyMs);
     if (!migration) return tl::unexpected(migration.error());
-    (void)target.wait_migration(*migration, control::MigrationPhase::kAsked, kApplyMs);
-    (void)target.wait_migration(*migration, control::MigrationPhase::kRunning, kMigrateMs);
     return us;
 }
 

@@ -113,11 +113,11 @@ std::string weight_lines(const Report& report) {
 std::string rewrite_timeline(const Report& report) {
     const LiveTimeline& found = *report.timeline;
     picture::Timeline timeline;
-    timeline.caption = {
-        "A running program's pages, as its policy is rewritten",
-        "a program that renews 1 MiB of its memory every 10 ms; the dashed lines are rewrites from "
-        "outside: from there on new pages follow",
-        report.topology.one_line()};
+    timeline.caption = {"A running program's pages, as its policy is rewritten",
+                        "a program that drops and refills 1 MiB of its memory every 10 ms; dashed "
+                        "lines are rewrites "
+                        "from outside: from there on new pages follow",
+                        report.topology.one_line()};
     timeline.x.title = "time since the program started, s";
     timeline.y.title = "private memory on each node, MiB";
     timeline.layers = node_names(found.nodes);

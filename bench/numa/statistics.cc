@@ -17,6 +17,7 @@ constexpr std::array kStudent = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.36
                                  2.110,  2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064,
                                  2.060,  2.056, 2.052, 2.048, 2.045, 2.042};
 constexpr double kNormal = 1.960;
+constexpr size_t kFewest = 3;  // two say next to nothing of how they spread
 
 double student(size_t degrees) {
     return degrees <= kStudent.size() ? kStudent[degrees - 1] : kNormal;
@@ -47,7 +48,7 @@ Estimate repeat(const Precision& precision, const std::function<double()>& measu
         out.narrow =
             samples.size() >= precision.least && out.half_width <= precision.relative * out.mean;
         const bool late = sys::monotonic_ns() - begin >= precision.budget_ns;
-        if (out.narrow || (late && samples.size() >= 2)) break;
+        if (out.narrow || (late && samples.size() >= kFewest)) break;
     }
     return out;
 }

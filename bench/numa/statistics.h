@@ -24,7 +24,7 @@ struct Precision {
     double relative = 0.02;  // half width over mean
     size_t least = 4;        // repetitions
     size_t most = 60;
-    uint64_t budget_ns = 500'000'000;  // no repetition begins after it, but for the first two
+    uint64_t budget_ns = 500'000'000;  // no repetition begins after it, but for the first three
 };
 
 // The first is a warm-up and does not count.

@@ -20,12 +20,13 @@ Bounds bounds_of(const LineChart& chart) {
             out.x_low = std::min(out.x_low, sample.x);
             out.x_high = std::max(out.x_high, sample.x);
             out.y_low = std::min(out.y_low, sample.low);
-            out.y_high = std::max(out.y_high, sample.high);
+            // A value that is hardly known must not make all others small.
+            out.y_high = std::max(out.y_high, std::min(sample.high, 2 * sample.y));
         }
     }
     if (out.x_low > out.x_high) out = {1, 10, 1, 10};
     // What is compared are lengths from zero.
-    if (!chart.y.logarithmic) out.y_low = std::min(0.0, out.y_low);
+    if (!chart.y.logarithmic) out.y_low = 0;
     return out;
 }
 
@@ -49,7 +50,9 @@ std::string draw(const LineChart& chart) {
         for (const Sample& sample : chart.series[i].samples) {
             const Point at = {x.pixel(sample.x), y.pixel(sample.y)};
             points.push_back(at);
-            svg.line({at.x, y.pixel(sample.low)}, {at.x, y.pixel(sample.high)}, series_color(i), 1);
+            const double low = std::min(y.pixel(sample.low), field.bottom);
+            const double high = std::max(y.pixel(sample.high), field.top);
+            svg.line({at.x, low}, {at.x, high}, series_color(i), 1);
             svg.circle(at, 4, series_color(i));
         }
         svg.path(points, series_color(i));

@@ -9,7 +9,7 @@ namespace {
 
 constexpr double kWidth = 980;
 constexpr double kHeight = 540;
-constexpr double kMomentLine = 16;  // what was done stands above the drawing, in two lines by turns
+constexpr double kMomentLine = 16;  // what was done stands above the drawing, a line for each
 
 double most(const Timeline& timeline) {
     double out = 1;
@@ -39,8 +39,9 @@ std::vector<Point> outline_of(const Timeline& timeline, size_t layer, const Scal
 std::string draw(const Timeline& timeline) {
     const double legend = legend_width(timeline.layers);
     const double width = std::max(kWidth, text_width(timeline.caption.better, 13));
-    const Field field = {kMargin + 76, kTop + 2 * kMomentLine + 8, width - kMargin - legend,
-                         kHeight - kBottom - 56};
+    const Field field = {kMargin + 76,
+                         kTop + kMomentLine * static_cast<double>(timeline.moments.size()) + 8,
+                         width - kMargin - legend, kHeight - kBottom - 56};
     const double end = timeline.times.empty() ? 1 : timeline.times.back();
     const Scale x(0, end, false, field.left, field.right);
     const Scale y(0, most(timeline), false, field.bottom, field.top);
@@ -52,7 +53,8 @@ std::string draw(const Timeline& timeline) {
     }
     for (size_t i = 0; i < timeline.moments.size(); ++i) {
         const double at = x.pixel(timeline.moments[i].x);
-        const double above = kMomentLine * static_cast<double>(i % 2);
+        // The later, the lower: no line crosses the words of another.
+        const double above = kMomentLine * static_cast<double>(timeline.moments.size() - 1 - i);
         svg.line({at, field.top - 4 - above}, {at, field.bottom}, kInk, 1.5, true);
         svg.text({at + 4, field.top - 8 - above}, timeline.moments[i].words,
                  {.size = 12, .bold = true});

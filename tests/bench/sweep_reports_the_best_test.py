@@ -9,11 +9,13 @@ from harness import FAILED, NO_TARGET, OK, USAGE, lines, main, mpol
 # Ends; how fast depends on the policy that is set from outside while it runs: it asks the kernel.
 SLOW_UNDER_INTERLEAVE = """
 import ctypes, time
+GET_MEMPOLICY, F_ADDR = 239, 2
 libc = ctypes.CDLL(None)
 def mode():
     found = ctypes.c_int()
     block = ctypes.create_string_buffer(1 << 20)
-    assert libc.syscall(239, ctypes.byref(found), None, 0, ctypes.c_ulong(ctypes.addressof(block) + 65536), 2) == 0
+    page = ctypes.c_ulong(ctypes.addressof(block) + 65536)
+    assert libc.syscall(GET_MEMPOLICY, ctypes.byref(found), None, 0, page, F_ADDR) == 0
     return found.value & 255
 while mode() == 0: pass
 time.sleep(0.4 if mode() == 3 else 0.05)
