@@ -117,6 +117,7 @@ void run_renewing() {
     for (void*& block : blocks) {
         block = std::aligned_alloc(kPage, kBlock);
         if (block == nullptr) std::exit(1);
+        std::memset(block, 1, kBlock);
     }
     for (size_t next = 0;; next = (next + 1) % kBlocks) {
         // Given back to the kernel and faulted anew; what is only freed comes back with its pages.

@@ -43,7 +43,7 @@ class MachineTest(BenchTest):
 
     def check_timeline(self, timeline):
         """The program's memory is there, and every rewrite came into force."""
-        self.assertGreater(max(sum(each["mib"]) for each in timeline["samples"]), 40)
+        self.assertGreater(max(sum(each["mib"]) for each in timeline["samples"]), 8)
         self.assertGreaterEqual(len(timeline["changes"]), 3)
         for change in timeline["changes"]:
             self.assertGreater(change["latency_us"], 0)
