@@ -290,6 +290,10 @@ Json render(const WatchEnd& end) {
             {"lost", end.lost}};
 }
 
+Json render(const bench::Report& report) {
+    return bench::report_json(report);
+}
+
 Json render(const Text& text) {
     return {{"text", text.text}};
 }

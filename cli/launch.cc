@@ -37,6 +37,8 @@ std::vector<std::string> candidates() {
             here + "/../lib/preload/", MPOL_LIBDIR_ABSOLUTE "/"};
 }
 
+}  // namespace
+
 Result<std::string> find_library() {
     std::string found;
     if (const char* named = std::getenv("MPOL_PRELOAD")) {
@@ -59,6 +61,8 @@ Result<std::string> find_library() {
     return failed(EINVAL, fmt::format("LD_PRELOAD can't name {}: it has a blank or a colon in it",
                                       in_quotes(found)));
 }
+
+namespace {
 
 void preload(const std::string& library) {
     const char* const before = std::getenv("LD_PRELOAD");

@@ -189,20 +189,11 @@ Result<Migration> cancel(Target& target, const TargetName& name, int timeout_ms)
 }  // namespace
 
 Result<uint64_t> parse_rate(const std::string& text) {
-    uint64_t number = 0;
-    const char* const end = text.data() + text.size();
-    const auto [at, err] = std::from_chars(text.data(), end, number);
-    const std::string_view unit(at, static_cast<size_t>(end - at));
-    constexpr std::string_view kUnits = "KMGT";
-    const size_t power = unit.empty() ? 0 : kUnits.find(unit.front()) + 1;
-    const bool known = unit.empty() || (unit.size() == 1 && power != 0);
     if (text.empty()) return 0;
-    if (err != std::errc{} || !known || number == 0 || number > UINT64_MAX >> (10 * power)) {
-        return misused(fmt::format("{} is no rate: a number of bytes per second, with K, M, G or T",
-                                   in_quotes(text)),
-                       "--rate 100M");
-    }
-    return number << (10 * power);
+    if (const auto bytes = parse_bytes(text)) return *bytes;
+    return misused(fmt::format("{} is no rate: a number of bytes per second, with K, M, G or T",
+                               in_quotes(text)),
+                   "--rate 100M");
 }
 
 Result<Migration> run_migration(Target& target, const TargetName& name,

@@ -36,5 +36,6 @@ void add(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
 [[nodiscard]] std::string render(const Reloaded& reloaded);
 // A line for each thing that is known, below what is said of its process.
 [[nodiscard]] std::string account_words(const daemon::Account& account);
+[[nodiscard]] std::string render(const bench::Report& report);
 
 }  // namespace mpol::cli

@@ -19,6 +19,7 @@
 #include "cli/rules_values.h"
 #include "control/attach.h"
 #include "control/watch.h"
+#include "numa/report.h"
 #include "policy/policy.h"
 
 namespace mpol::cli {
@@ -179,8 +180,9 @@ struct WatchEnd {
 };
 
 using Value = std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, Migration,
-                           RulesCheck, RulesList, Explanation, Plan, Checkup, Text, WatchLine, WatchGap,
-                           WatchEnd, DaemonView, UndoReport, LogLine, LogGap, LogEnd, Reloaded>;
+                           RulesCheck, RulesList, Explanation, Plan, Checkup, Text, WatchLine,
+                           WatchGap, WatchEnd, DaemonView, UndoReport, LogLine, LogGap, LogEnd,
+                           Reloaded, bench::Report>;
 
 struct Answer {
     Status status = Status::kOk;

@@ -54,6 +54,18 @@ constexpr OptionInfo kPolicyOptions[] = {
     {"--verbose", "", "the masks too, as the kernel prints them", &Arguments::verbose},
     kAllowAbsent};
 
+constexpr OptionInfo kBenchOptions[] = {
+    {"--quick", "", "be through in 2 minutes at most", &Arguments::quick},
+    {"--seconds", "N", "how long to measure, about (600)", &Arguments::seconds},
+    {"--output", "DIR", "the folder to make (mpol-bench-DATE-TIME)", &Arguments::output},
+    {"--buffer", "BYTES", "memory of each measurement (512M, quick 128M)", &Arguments::buffer},
+    {"--sweep", "", "run COMMAND under one policy after the other", &Arguments::sweep},
+    {"--policies", "LIST", "sweep these, parted by blanks (one of every mode)",
+     &Arguments::policies},
+    {"--metric", "CMD", "of a program that doesn't end: prints what it has done",
+     &Arguments::metric},
+    {"--rounds", "N", "measure each policy N times, in turn (5, quick 3)", &Arguments::rounds}};
+
 constexpr OptionInfo kRules = {"--rules", "PATH", "a file or folder of rules, not the default one",
                                &Arguments::rules};
 constexpr OptionInfo kRulesOptions[] = {kRules};
@@ -86,6 +98,7 @@ constexpr OperandInfo kPolicyOperands[] = {kPolicyOperand};
 constexpr OperandInfo kProcessOperands[] = {{Operand::kTarget, "PID", true}};
 constexpr OperandInfo kAnyProcessOperands[] = {{Operand::kTarget, "PID", false}};
 constexpr OperandInfo kPathsOperands[] = {{Operand::kPaths, "FILE|DIR", false}};
+constexpr OperandInfo kBenchOperands[] = {{Operand::kCommand, "COMMAND", false}};
 constexpr OperandInfo kShellOperands[] = {{Operand::kShell, "bash|man", true}};
 
 constexpr Example kRunExamples[] = {
@@ -168,6 +181,13 @@ constexpr Example kUndoExamples[] = {
 constexpr Example kLogExamples[] = {
     {"mpol log -n 20", "the newest twenty changes that the daemon made, and why"},
     {"mpol log --follow --json | jq -c 'select(.event == \"apply\")'", "as they come"},
+};
+constexpr Example kBenchExamples[] = {
+    {"mpol bench --quick", "latency and bandwidth of this machine's nodes, in 2 minutes"},
+    {"mpol bench --seconds 1200 --output here", "the same with more certainty"},
+    {"mpol bench --sweep -- ./solver input", "its run time under a policy of every mode"},
+    {"mpol bench --sweep --policies 'bind:0 interleave:all' -- ./solver", "under these"},
+    {"mpol bench --sweep --metric './ops-done' -- ./server", "by a count that grows"},
 };
 constexpr Example kCompletionExamples[] = {
     {"eval \"$(mpol completion bash)\"", "completion in this shell"},
@@ -290,6 +310,15 @@ constexpr Verb kVerbs[] = {
      {},
      kDoctorExamples,
      doctor},
+    {"bench", "[--sweep -- COMMAND [ARGUMENT...]]",
+     "measure this machine's nodes, or a program under policies",
+     "Measures latency and bandwidth of every node's memory from every node's\n"
+     "processors, under every mode and under weights, with small and huge pages, and\n"
+     "shows a live rewrite. Leaves JSON and pictures (SVG) in a folder of their own.\n"
+     "With --sweep COMMAND is run under policies that are changed live, and the best\n"
+     "one is reported: by its run time, or by --metric, a command that prints a number\n"
+     "that grows as the program (MPOL_PID) works.",
+     kBenchOperands, kBenchOptions, kBenchExamples, bench_machine},
     {"completion",
      "bash|man",
      "print shell completion, or what the manual page says of verbs",

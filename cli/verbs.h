@@ -80,6 +80,7 @@ struct Verb {
 [[nodiscard]] Result<Answer> undo(const Arguments& arguments);
 [[nodiscard]] Result<Answer> log(const Arguments& arguments);
 [[nodiscard]] Result<Answer> watch(const Arguments& arguments);
+[[nodiscard]] Result<Answer> bench_machine(const Arguments& arguments);
 [[nodiscard]] Result<Answer> completion(const Arguments& arguments);
 
 }  // namespace mpol::cli

@@ -5,6 +5,7 @@
 #include <pwd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <ctime>
 
 #include "policy/text.h"
@@ -228,6 +229,20 @@ std::string weights_words(const Policy& policy, const NodeMask& effective) {
     if (policy.weight_source == WeightSource::kSystem)
         text += "; by the kernel's table when it was set";
     return text;
+}
+
+std::optional<uint64_t> parse_bytes(std::string_view text) {
+    uint64_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [at, err] = std::from_chars(text.data(), end, number);
+    const std::string_view unit(at, static_cast<size_t>(end - at));
+    constexpr std::string_view kUnits = "KMGT";
+    const size_t power = unit.empty() ? 0 : kUnits.find(unit.front()) + 1;
+    const bool known = unit.empty() || (unit.size() == 1 && power != 0);
+    if (err != std::errc{} || !known || number == 0 || number > UINT64_MAX >> (10 * power)) {
+        return std::nullopt;
+    }
+    return number << (10 * power);
 }
 
 std::string bytes_words(uint64_t bytes) {

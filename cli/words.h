@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +61,9 @@ namespace mpol::cli {
 
 // "4242, 4243, 4244 and 7 more"
 [[nodiscard]] std::string ids_words(const std::vector<pid_t>& ids);
+
+// "100M" as bytes, K, M, G and T being powers of 1024; empty: not that, or 0.
+[[nodiscard]] std::optional<uint64_t> parse_bytes(std::string_view text);
 
 // "1 thread", "2 threads"
 [[nodiscard]] std::string count_words(uint64_t count, std::string_view noun);

@@ -62,7 +62,7 @@ def facts(root):
         "governor": first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "unknown"),
         "huge_pages": first_line("/sys/kernel/mm/transparent_hugepage/enabled", "unknown"),
         "virtual": " hypervisor" in open("/proc/cpuinfo", encoding="utf-8").read(),
-        "load_before": os.getloadavg()[0],
+        "load": os.getloadavg()[0],
         "commit": commit(root),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

@@ -23,6 +23,9 @@ class Peer(NamedTuple):
         return LABELS.get(self.name, self.name)
 
 
+# As tables and pictures show them.
+ORDER = ("glibc", "jemalloc", "mimalloc", "tcmalloc", "memkind", "memkind-regular", "memtier", "mpol",
+         "mpol-one", "mpol-many")
 LABELS = {
     "memkind": "memkind (default kind)",
     "memkind-regular": "memkind (regular kind)",

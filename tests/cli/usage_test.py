@@ -5,7 +5,7 @@ from harness import ENVIRONMENT, FAILED, MPOL, OK, USAGE, CliTest, Victim, lines
 
 VERBS = ("run", "ls", "get", "set", "unset", "maps", "watch", "migrate", "rules check",
          "rules list", "rules test", "rules apply", "explain", "rules reload", "undo", "log", "status",
-         "policy", "completion")
+         "policy", "doctor", "bench", "completion")
 
 
 class UsageTest(CliTest):
