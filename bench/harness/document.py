@@ -214,9 +214,21 @@ def peer_versions(results):
         *(f"Left out: {name}: {why}." for name, why in missing.items()), ""])
 
 
+def busy(results):
+    """A warning where the machine had other work than this."""
+    loads = {kind: result["machine"]["load"] for kind, result in results.items()
+             if result["machine"]["load"] > 2 * result["machine"]["processors"]}
+    if not loads:
+        return ""
+    return ("**A trial run, not the measurement: the machine was busy with other work.** Load average "
+            + ", ".join(f"{load:.0f} ({kind})" for kind, load in loads.items())
+            + f" on {next(iter(results.values()))['machine']['processors']} processors. Times below "
+            "show that the harness works; counted figures hold.\n")
+
+
 def text(results, folder):
     first = next(iter(results.values()))
-    parts = [INTRODUCTION, machine_text(first["machine"]), peer_versions(results)]
+    parts = [INTRODUCTION, busy(results), machine_text(first["machine"]), peer_versions(results)]
     if "allocators" in results:
         parts += [aims(results)]
     for kind, render in (("rewrites", rewrites), ("allocators", allocators),
