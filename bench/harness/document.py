@@ -71,7 +71,8 @@ def ratio_of(rows, name, figure):
 def allocators(result):
     out = ["## Allocators", "", f"{result['rounds']} interleaved rounds; each case is a process of its "
            "own.", "", "![time](pictures/allocators.svg)",
-           "![instructions](pictures/allocators-instructions.svg)",
+           "![instructions](pictures/allocators-instructions.svg)" if result["instructions"]
+           else "Instructions were not counted in this run.",
            "![memory](pictures/allocators-memory.svg)", ""]
     for case, rows in result["cases"].items():
         counts = result["instructions"].get(case, {})
