@@ -152,5 +152,8 @@ def every(results):
                 out[name] = draw(result)
     if "allocators" in results:
         names = ("allocators", "allocators-instructions", "allocators-memory")
-        out.update(zip(names, allocators(results["allocators"])))
+        out.update((name, picture) for name, picture in
+                   zip(names, allocators(results["allocators"]))
+                   if any(value is not None for row in picture["panels"][0]["values"]
+                          for value in row))
     return out

@@ -71,7 +71,8 @@ def ratio_of(rows, name, figure):
 def allocators(result):
     out = ["## Allocators", "", f"{result['rounds']} interleaved rounds; each case is a process of its "
            "own.", "", "![time](pictures/allocators.svg)",
-           "![instructions](pictures/allocators-instructions.svg)",
+           "![instructions](pictures/allocators-instructions.svg)" if result["instructions"]
+           else "Instructions were not counted in this run.",
            "![memory](pictures/allocators-memory.svg)", ""]
     for case, rows in result["cases"].items():
         counts = result["instructions"].get(case, {})
@@ -214,9 +215,21 @@ def peer_versions(results):
         *(f"Left out: {name}: {why}." for name, why in missing.items()), ""])
 
 
+def busy(results):
+    """A warning where the machine had other work than this."""
+    loads = {kind: result["machine"]["load"] for kind, result in results.items()
+             if result["machine"]["load"] > 2 * result["machine"]["processors"]}
+    if not loads:
+        return ""
+    return ("**A trial run, not the measurement: the machine was busy with other work.** Load average "
+            + ", ".join(f"{load:.0f} ({kind})" for kind, load in loads.items())
+            + f" on {next(iter(results.values()))['machine']['processors']} processors. Times below "
+            "show that the harness works; counted figures hold.\n")
+
+
 def text(results, folder):
     first = next(iter(results.values()))
-    parts = [INTRODUCTION, machine_text(first["machine"]), peer_versions(results)]
+    parts = [INTRODUCTION, busy(results), machine_text(first["machine"]), peer_versions(results)]
     if "allocators" in results:
         parts += [aims(results)]
     for kind, render in (("rewrites", rewrites), ("allocators", allocators),

@@ -61,17 +61,15 @@ class Run {
           effort_(effort),
           placed_(placed_of(topology)),
           steps_(count_steps()),
-          precision_{.relative = effort.relative, .budget_ns = effort.budget_ns / steps_},
-          progress_(steps_, precision_.budget_ns) {}
+          progress_(steps_, effort.budget_ns / steps_) {}
 
     Measured all() {
-        const uint64_t begin = sys::monotonic_ns();
         for (bool huge : kPageSizes) {
             for (unsigned node : list_of(topology_.memory_nodes)) pairs(node, huge);
             for (const Placed& placed : placed_) policy(placed, huge);
             weights(huge);
         }
-        out_.seconds = static_cast<double>(sys::monotonic_ns() - begin) / 1e9;
+        out_.seconds = static_cast<double>(sys::monotonic_ns() - begin_) / 1e9;
         return std::move(out_);
     }
 
@@ -87,8 +85,19 @@ class Run {
         out_.left_out.push_back(fmt::format("{}: {}", what, failure.what));
     }
 
-    Estimate bandwidth(Work work, const Buffer& buffer, const std::vector<unsigned>& cpus) {
-        return repeat(precision_, [&] { return bandwidth_gb(work, buffer.words(), cpus); });
+    // What is left of the time, shared out over what is left to measure.
+    [[nodiscard]] Precision step(const std::string& what) {
+        progress_.step(what);
+        const uint64_t end = begin_ + effort_.budget_ns;
+        const uint64_t now = sys::monotonic_ns();
+        const size_t steps_left = steps_ - done_++;
+        return {.relative = effort_.relative,
+                .budget_ns = now < end ? (end - now) / steps_left : 0};
+    }
+
+    Estimate bandwidth(const Precision& precision, Work work, const Buffer& buffer,
+                       const std::vector<unsigned>& cpus) {
+        return repeat(precision, [&] { return bandwidth_gb(work, buffer.words(), cpus); });
     }
 
     void pairs(unsigned node, bool huge) {
@@ -97,13 +106,14 @@ class Run {
         for (Work work : kWorks) {
             if (work == Work::kLatency) make_chase(buffer->words());
             for (const auto& [cpu_node, cpus] : topology_.cpus) {
-                progress_.step(fmt::format("{}, processors of node {}, memory of node {}",
-                                           work_name(work), cpu_node, node));
+                const Precision precision =
+                    step(fmt::format("{}, processors of node {}, memory of node {}",
+                                     work_name(work), cpu_node, node));
                 const Estimate found =
                     work == Work::kLatency
-                        ? repeat(precision_,
+                        ? repeat(precision,
                                  [&] { return chase_ns(buffer->words(), cpus[0], kHops); })
-                        : bandwidth(work, *buffer, cpus);
+                        : bandwidth(precision, work, *buffer, cpus);
                 out_.pairs.push_back({cpu_node, node, huge, work, found});
             }
         }
@@ -114,9 +124,10 @@ class Run {
                                     : Buffer::make(effort_.buffer_bytes, huge, placed.shares);
         if (!buffer) return leave_out(placed.name, buffer.error());
         for (Work work : kBandwidths) {
-            progress_.step(fmt::format("{} under {}", work_name(work), placed.name));
+            const Precision precision =
+                step(fmt::format("{} under {}", work_name(work), placed.name));
             out_.policies.push_back({placed.name, huge, work,
-                                     bandwidth(work, *buffer, topology_.all_cpus()),
+                                     bandwidth(precision, work, *buffer, topology_.all_cpus()),
                                      buffer->placement()});
         }
     }
@@ -139,10 +150,11 @@ class Run {
         auto buffer = Buffer::make(effort_.buffer_bytes, huge, shares);
         if (!buffer) return leave_out("weights", buffer.error());
         for (Work work : kBandwidths) {
-            progress_.step(fmt::format("{}, weights {}:{} of nodes {} and {}", work_name(work),
-                                       first.weight, second.weight, first.node, second.node));
+            const Precision precision =
+                step(fmt::format("{}, weights {}:{} of nodes {} and {}", work_name(work),
+                                 first.weight, second.weight, first.node, second.node));
             out_.weights.push_back({first.node, second.node, first.weight, second.weight, huge,
-                                    work, bandwidth(work, *buffer, topology_.all_cpus()),
+                                    work, bandwidth(precision, work, *buffer, topology_.all_cpus()),
                                     buffer->placement()});
         }
     }
@@ -151,7 +163,8 @@ class Run {
     const Effort& effort_;
     std::vector<Placed> placed_;
     size_t steps_;
-    Precision precision_;
+    size_t done_ = 0;
+    uint64_t begin_ = sys::monotonic_ns();
     Progress progress_;
     Measured out_;
 };
