@@ -58,7 +58,7 @@ class UndoTest(unittest.TestCase):
             daemon.write_rules(rule("interleave:all"))
             subject.wait_for(INTERLEAVE)
             daemon.end(signal.SIGKILL)
-            done = harness.mpol("undo", "--socket", "/nowhere", subject.pid)
+            done = harness.mpol("undo", subject.pid)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(subject.segment.policy(), before)
             daemon.start()
@@ -101,7 +101,7 @@ class UndoTest(unittest.TestCase):
             segment = harness.segment_of(child)
             self.assertEqual((segment.mode(), segment.origin()), (INTERLEAVE, DAEMON))
             daemon.end(signal.SIGKILL)
-            done = harness.mpol("undo", "--socket", "/nowhere", child)
+            done = harness.mpol("undo", child)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIsNone(segment.mode())
 
