@@ -39,8 +39,8 @@ void add_verb_synopsis(std::string& out, const Verb& verb) {
     add(out, ".B", "mpol " + escaped(verb.name));
     for (const OptionInfo& option : verb.options) {
         const std::string metavar =
-            option.metavar.empty() ? "" : " \\fI" + escaped(option.metavar) + "\\fP";
-        add(out, ".RB", fmt::format("[\\ {}{} ]", escaped(option.name), metavar));
+            option.metavar.empty() ? "" : "\\ \\fI" + escaped(option.metavar) + "\\fP";
+        add(out, ".RB", fmt::format("[ {}{} ]", escaped(option.name), metavar));
     }
     if (!verb.synopsis.empty()) add(out, ".I", escaped(verb.synopsis));
     out += ".br\n";

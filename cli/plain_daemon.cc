@@ -19,14 +19,18 @@ std::string scope_words(pid_t pid, pid_t tid, const std::string& comm) {
                     : fmt::format("thread {}/{} ({})", pid, tid, printable(comm));
 }
 
-// "apply  process 4242 (redis): bind:0 -> interleave:0-3: why; rule db (a.toml:3); by root; 12 us"
+// "apply  process 4242 (redis): bind:0 -> interleave:0-3; why; rule db (a.toml:3); by root; 12 us"
 std::string entry_words(const daemon::LogEntry& entry) {
     std::string out = fmt::format("{}  {:<8}", local_time(entry.time_ns), printable(entry.event));
     if (entry.pid != 0) add(out, " {}:", scope_words(entry.pid, entry.tid, entry.comm));
-    if (!entry.from.empty() || !entry.to.empty()) {
-        add(out, " {} -> {}", policy_or(entry.from, "default"), policy_or(entry.to, "default"));
-    }
     const char* separator = " ";
+    if (entry.pid == 0 && !entry.to.empty()) {
+        add(out, " {}", printable(entry.to));
+        separator = "; ";
+    } else if (!entry.from.empty() || !entry.to.empty()) {
+        add(out, " {} -> {}", policy_or(entry.from, "default"), policy_or(entry.to, "default"));
+        separator = "; ";
+    }
     const auto add_part = [&](const std::string& part) {
         add(out, "{}{}", separator, part);
         separator = "; ";

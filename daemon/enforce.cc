@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/enforce.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <map>
@@ -61,6 +63,11 @@ class Enforcer {
     void bring(const control::ScopeName& scope, pid_t tid, const control::Published& asked,
                const WantedScope* wanted) {
         const bool ours = asked.origin.kind == MPOL_CTL_ORIGIN_DAEMON;
+        // The system's rules go before a user's.
+        if (ours && asked.origin.uid == 0 && user_ != 0) {
+            if (wanted != nullptr) ++result_.left_alone;
+            return;
+        }
         if (wanted == nullptr) return give_back(scope, tid, asked);
         if (asked.readable && asked.set && ours && asked.policy == wanted->policy) return;
         if (result_.changes.size() >= kScopesAtOnce) {
@@ -105,6 +112,7 @@ class Enforcer {
     }
 
     control::Target& target_;
+    const uid_t user_ = ::geteuid();
     Enforced result_;
     std::vector<control::ScopeName> moving_;
 };

@@ -112,6 +112,7 @@ void Keeper::renew(Kept& kept) {
 
 int Keeper::on_exit(sd_event_source*, int, uint32_t, void* opaque) {
     auto* const kept = static_cast<Kept*>(opaque);
+    kept->keeper->settle_all_of(*kept);  // Its segment can be read still.
     kept->keeper->drop(kept->pid);
     return 0;
 }
@@ -128,7 +129,10 @@ void Keeper::happened(const ProcessEvent& event) {
             if (find(event.parent) != nullptr) probe_in(kProbeAfterNs[0], {event.pid, 0});
             break;
         case ProcessEventKind::kExec:
-            if (kept != nullptr) kept->target.reset();
+            if (kept != nullptr) {
+                settle_all_of(*kept);
+                kept->target.reset();
+            }
             probe_in(kProbeAfterNs[0], {event.pid, 0});
             break;
         case ProcessEventKind::kExit:

@@ -92,6 +92,8 @@ class Keeper {
                                      const std::string& by);
     bool respect_undo(Kept& kept);
     void check_pending();
+    bool settle(Pending& one, const Kept* kept, uint64_t now_ns, bool last_look);
+    void settle_all_of(const Kept& kept);
     [[nodiscard]] LogEntry entry_of(const Kept& kept, std::string event) const;
 
     sd_event* loop_;

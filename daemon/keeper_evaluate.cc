@@ -51,7 +51,8 @@ void Keeper::evaluate(Kept& kept, uint64_t since_ns) {
     kept.queued = false;
     if (kept.renewed) renew(kept);
     // Else its end, or its next knock, will come.
-    if (!kept.target || !kept.target->unfold()) return kept.share.spend(begin_ns, sys::monotonic_ns());
+    if (!kept.target || !kept.target->unfold())
+        return kept.share.spend(begin_ns, sys::monotonic_ns());
     kept.busy = 0;
     kept.changes_by_itself = false;
     if (!respect_undo(kept)) {
@@ -75,7 +76,7 @@ void Keeper::note(Kept& kept, const Wanted& wanted, const Enforced& done) {
     } else if (!done.problem.empty()) {
         said = done.problem;
     } else if (done.left_alone > 0) {
-        said = "set by hand since";
+        said = "set by somebody else since";
     }
     if (said == kept.note) return;
     const bool better = said.empty();
@@ -120,22 +121,32 @@ void Keeper::record(Kept& kept, const Wanted& wanted, const Enforced& done, uint
     note(kept, wanted, done);
 }
 
+// False: it is to be looked at again.
+bool Keeper::settle(Pending& one, const Kept* kept, uint64_t now_ns, bool last_look) {
+    const bool there = kept != nullptr && kept->target;
+    const bool applied = there && kept->target->in_force(one.scope, one.generation);
+    if (applied) one.entry.latency_us = (now_ns - one.since_ns) / 1000;
+    if (there && !applied && !last_look && now_ns - one.since_ns < kLastLookNs) return false;
+    if (!applied) {
+        one.entry.why = there && !last_look
+                            ? "not taken up within a second"
+                            : "it ended, or has another program, before it took it up";
+    }
+    log_.add(std::move(one.entry));
+    return true;
+}
+
+void Keeper::settle_all_of(const Kept& kept) {
+    const uint64_t now_ns = sys::monotonic_ns();
+    std::erase_if(pending_, [&](Pending& one) {
+        return one.entry.pid == kept.pid && settle(one, &kept, now_ns, true);
+    });
+}
+
 void Keeper::check_pending() {
     const uint64_t now_ns = sys::monotonic_ns();
-    std::vector<Pending> still;
-    for (Pending& one : pending_) {
-        const Kept* const kept = find(one.entry.pid);
-        const bool there = kept != nullptr && kept->target;
-        const bool applied = there && kept->target->in_force(one.scope, one.generation);
-        if (applied) one.entry.latency_us = (now_ns - one.since_ns) / 1000;
-        if (there && !applied && now_ns - one.since_ns < kLastLookNs) {
-            still.push_back(std::move(one));
-            continue;
-        }
-        if (!applied) one.entry.why = there ? "not taken up within a second" : "exited";
-        log_.add(std::move(one.entry));
-    }
-    pending_ = std::move(still);
+    std::erase_if(pending_,
+                  [&](Pending& one) { return settle(one, find(one.entry.pid), now_ns, false); });
     if (pending_.empty()) return;
     pending_pause_ns_ = std::min(pending_pause_ns_ * 4, kLastLookNs);
     pending_timer_.set_at_ns(now_ns + pending_pause_ns_);

@@ -116,12 +116,13 @@ def segment_of(pid):
 class Daemon:
     """mpold. `with Daemon(rules) as daemon:`"""
 
-    def __init__(self, rules="", *options):
+    def __init__(self, rules="", *options, prefix=()):
         self.folder = tempfile.TemporaryDirectory(prefix="mpold-test-")
         self.rules = os.path.join(self.folder.name, "rules")
         self.run = os.path.join(self.folder.name, "run")
         os.mkdir(self.rules, 0o755)
         self.options = options
+        self.prefix = prefix
         self.process = None
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(os.path.join(self.folder.name, "notify"))
@@ -147,7 +148,7 @@ class Daemon:
     def start(self):
         with open(os.path.join(self.folder.name, "stderr"), "a", encoding="utf-8") as errors:
             self.process = subprocess.Popen(
-                [MPOLD, "--rules", self.rules, "--socket", self.run, *self.options],
+                [*self.prefix, MPOLD, "--rules", self.rules, "--socket", self.run, *self.options],
                 stderr=errors,
                 env={**os.environ, "NOTIFY_SOCKET": os.path.join(self.folder.name, "notify")})
         self.hear("READY=1")
@@ -214,10 +215,10 @@ class Daemon:
 class Subject:
     """A program of subject.c that the daemon hears of. `with Subject(daemon, "wait") as subject:`"""
 
-    def __init__(self, daemon, *words, environment=None, preload=True):
+    def __init__(self, daemon, *words, environment=None, preload=True, prefix=()):
         env = daemon.environment() if preload else dict(os.environ)
         self.process = subprocess.Popen(
-            [SUBJECT, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [*prefix, SUBJECT, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             bufsize=1, env={**env, **(environment or {})})
         self.pid = self.process.pid
         assert self.process.stdout.readline() == "ready\n"

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A user's daemon keeps his processes by his rules, without any privilege, and nobody else's; what
+the system's daemon has set stays."""
+import os
+import sys
+import unittest
+
+import harness
+from harness import BIND, INTERLEAVE, Daemon, Subject, rule
+
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root to be somebody else")
+class UserTest(unittest.TestCase):
+    def users_daemon(self, text):
+        daemon = Daemon(text, "--user", prefix=NOBODY)
+        for path in (daemon.folder.name, daemon.rules):
+            os.chown(path, 65534, 65534)
+        os.chmod(os.path.join(daemon.folder.name, "notify"), 0o777)
+        return daemon
+
+    def test_its_own_processes_and_no_others(self):
+        with self.users_daemon(rule("interleave:all")) as daemon:
+            self.assertEqual(daemon.call("Status")["status"]["events"], "hello")
+            with Subject(daemon, "wait") as roots, Subject(daemon, "wait", prefix=NOBODY) as his:
+                his.wait_for(INTERLEAVE)
+                # It has knocked before, and was heard.
+                self.assertEqual(roots.segment.policy(), (0, (0,) * harness.POLICY_WORDS))
+                self.assertEqual(daemon.call("Status")["status"]["attached"], 1)
+
+    def test_the_systems_rules_go_first(self):
+        with Daemon(rule("bind:0")) as system:
+            with Subject(system, "wait", prefix=NOBODY) as his:
+                his.wait_for(BIND)
+                generation = his.segment.generation()
+                with self.users_daemon(rule("interleave:all")) as daemon:
+                    harness.wait_until(
+                        lambda: daemon.call("Status")["status"]["attached"] == 1, "its attaching")
+                    account = daemon.call("Explain", pid=his.pid)["account"]
+                    self.assertEqual(account["process"]["note"], "set by somebody else since")
+                    self.assertEqual(his.segment.generation(), generation)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    harness.main()
