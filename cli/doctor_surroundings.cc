@@ -81,20 +81,35 @@ void examine_mappings(pid_t pid, Findings& findings) {
          "raise vm.max_map_count (sysctl)"});
 }
 
-// cgroups(7), version 2.
-void examine_memory_limit(pid_t pid, Findings& findings) {
-    const std::string cgroups = read_file(pid, "cgroup");
-    const size_t at = cgroups.rfind("0::");
-    if (at == std::string::npos) return;
-    const std::string path = cgroups.substr(at + 3, cgroups.find('\n', at) - at - 3);
-    const std::string folder = "/sys/fs/cgroup" + path;
-    const auto limit = read_number(folder + "/memory.max");
-    const auto used = read_number(folder + "/memory.current");
+// Of one hierarchy.
+void examine_memory_group(const std::string& path, const std::string& mount, const char* limit_name,
+                          const char* used_name, Findings& findings) {
+    const std::string folder = mount + path + "/";
+    const auto limit = read_number(folder + limit_name);
+    const auto used = read_number(folder + used_name);
     if (!limit || !used || !nearly(*used, *limit)) return;
     findings.push_back({Health::kProblem, "memory",
                         fmt::format("its cgroup uses {} of the {} that it may use",
                                     bytes_words(*used), bytes_words(*limit)),
-                        "raise memory.max of " + in_quotes(path)});
+                        fmt::format("raise {} of {}", limit_name, in_quotes(path))});
+}
+
+// cgroups(7), version 2 and, beside it or instead, version 1.
+void examine_memory_limit(pid_t pid, Findings& findings) {
+    const std::string cgroups = read_file(pid, "cgroup");
+    const auto path_behind = [&](std::string_view key) {
+        const size_t at = cgroups.find(key);
+        if (at == std::string::npos) return std::string();
+        const size_t begin = at + key.size();
+        return cgroups.substr(begin, cgroups.find('\n', begin) - begin);
+    };
+    if (const std::string path = path_behind("0::"); !path.empty()) {
+        examine_memory_group(path, "/sys/fs/cgroup", "memory.max", "memory.current", findings);
+    }
+    if (const std::string path = path_behind(":memory:"); !path.empty()) {
+        examine_memory_group(path, "/sys/fs/cgroup/memory", "memory.limit_in_bytes",
+                             "memory.usage_in_bytes", findings);
+    }
 }
 
 bool is_privileged(pid_t pid) {

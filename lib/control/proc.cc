@@ -10,6 +10,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "control/proc_text.h"
+
 namespace mpol::control {
 
 std::string_view status_field(std::string_view status, std::string_view name) {
@@ -83,16 +85,20 @@ std::optional<TaskIds> read_task_ids(int proc_fd) {
     const auto stat = read_small_file(proc_fd, "stat");
     const auto status = read_small_file(proc_fd, "status");
     if (!stat || !status) return std::nullopt;
+    return parse_task_ids(*stat, *status);
+}
+
+std::optional<TaskIds> parse_task_ids(std::string_view stat, std::string_view status) {
     TaskIds ids;
-    const std::optional<pid_t> inner = innermost(*status);
-    size_t at = stat->rfind(')');
-    if (!inner || at == std::string::npos) return std::nullopt;
+    const std::optional<pid_t> inner = innermost(status);
+    size_t at = stat.rfind(')');
+    if (!inner || at == std::string_view::npos) return std::nullopt;
     ids.inner_pid = *inner;
-    for (int field = 2; field < 22 && at != std::string::npos; ++field) {
-        at = stat->find(' ', at + 1);
+    for (int field = 2; field < 22 && at != std::string_view::npos; ++field) {
+        at = stat.find(' ', at + 1);
     }
-    if (at == std::string::npos) return std::nullopt;
-    if (!parse_number(std::string_view(*stat).substr(at + 1), ids.start_time)) return std::nullopt;
+    if (at == std::string_view::npos) return std::nullopt;
+    if (!parse_number(stat.substr(at + 1), ids.start_time)) return std::nullopt;
     return ids;
 }
 
@@ -125,11 +131,9 @@ std::optional<pid_t> process_of_pidfd(int pidfd) {
     return pid;
 }
 
-std::optional<NodeMask> mems_allowed(pid_t pid) {
-    const auto status = read_small_file(AT_FDCWD, fmt::format("/proc/{}/status", pid));
-    if (!status) return std::nullopt;
+NodeMask parse_mems_allowed(std::string_view status) {
     NodeMask nodes;
-    std::string_view list = status_field(*status, "Mems_allowed_list");
+    std::string_view list = status_field(status, "Mems_allowed_list");
     while (!list.empty()) {
         const size_t comma = std::min(list.find(','), list.size());
         const std::string_view item = list.substr(0, comma);
@@ -142,6 +146,12 @@ std::optional<NodeMask> mems_allowed(pid_t pid) {
         list.remove_prefix(std::min(comma + 1, list.size()));
     }
     return nodes;
+}
+
+std::optional<NodeMask> mems_allowed(pid_t pid) {
+    const auto status = read_small_file(AT_FDCWD, fmt::format("/proc/{}/status", pid));
+    if (!status) return std::nullopt;
+    return parse_mems_allowed(*status);
 }
 
 std::vector<pid_t> all_processes() {

@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <sstream>
 
 namespace mpol::test {
@@ -49,7 +52,7 @@ void rewrite(pid_t pid, int turn) {
 }
 
 Options options_for(const Plan& plan, Injector* injector) {
-    Options options{.program = MPOL_FAULT_SUBJECT};
+    Options options{.arguments = plan.arguments, .program = MPOL_FAULT_SUBJECT};
     if (plan.allocator == Allocator::kPlainJemalloc) {
         options.preload = false;
         options.environment = {"LD_PRELOAD=" MPOL_SYSTEM_JEMALLOC};
@@ -103,6 +106,17 @@ Outcome run_with(const Call& call, const Fault& fault, const Plan& plan) {
     outcome.seen = injector.seen();
     outcome.failed = injector.failed();
     return outcome;
+}
+
+std::string doctor(pid_t pid) {
+    const std::string command = fmt::format(MPOL_BIN " doctor {} 2>&1", pid);
+    const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "re"), ::pclose);
+    std::string text;
+    std::array<char, 4096> part;
+    while (const size_t got = std::fread(part.data(), 1, part.size(), pipe.get())) {
+        text.append(part.data(), got);
+    }
+    return text;
 }
 
 Outcome run_plainly(const Plan& plan) {

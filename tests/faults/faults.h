@@ -28,11 +28,14 @@ struct Plan {
     // Before the program ends; it waits meanwhile.
     std::function<void(pid_t)> at_end{};
     std::function<void()> before_exec{};
-    int policies = 0;  // rotates what is written
+    std::vector<std::string> arguments{};  // of the program
+    int policies = 0;                      // rotates what is written
 };
 
 // fault.first 0: none fails, and they are counted.
 [[nodiscard]] Outcome run_with(const Call& call, const Fault& fault, const Plan& plan = {});
+// What `mpol doctor PID` prints.
+[[nodiscard]] std::string doctor(pid_t pid);
 // Without an injector.
 [[nodiscard]] Outcome run_plainly(const Plan& plan);
 

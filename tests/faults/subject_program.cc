@@ -9,6 +9,10 @@
 // nulls: allocations refused. refused: threads and children that could not be had; their work is
 // then done where they were wanted, so the sum is the same.
 //
+//   fault-subject             no more than that
+//   fault-subject mappings N  first makes so many mappings that N more are allowed
+//   fault-subject hold N      at the end holds N MiB, all touched
+//
 // At each stage it says "stage N" and goes on when it has read a character.
 #include <pthread.h>
 #include <signal.h>
@@ -259,6 +263,30 @@ void stage(char number) {
     }
 }
 
+// Every other page of a range gets a protection of its own until the kernel allows no more.
+bool use_up_mappings(size_t left) {
+    constexpr size_t page = 4096;
+    constexpr size_t pages = 1 << 18;
+    auto* const at = static_cast<char*>(::mmap(nullptr, pages * page, PROT_NONE,
+                                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    if (at == MAP_FAILED) return false;
+    size_t used = 0;
+    while (used < pages && ::mprotect(at + used * page, page, PROT_READ) == 0) used += 2;
+    if (used >= pages) return false;  // There is no such limit here.
+    for (size_t given = 0; given < left; given += 2) {
+        used -= 2;
+        if (::mprotect(at + used * page, page, PROT_NONE) != 0) return false;
+    }
+    return true;
+}
+
+void hold(size_t mebibytes) {
+    for (size_t i = 0; i < mebibytes; ++i) {
+        void* const at = std::malloc(size_t{1} << 20);
+        if (at != nullptr) std::memset(at, 1, size_t{1} << 20);
+    }
+}
+
 void say_tally() {
     char line[160];
     const int size =
@@ -270,10 +298,15 @@ void say_tally() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+    const size_t number = argc == 3 ? std::strtoul(argv[2], nullptr, 10) : 0;
+    const auto told = [&](const char* what) {
+        return argc == 3 && std::strcmp(argv[1], what) == 0;
+    };
     tally = static_cast<Tally*>(
         ::mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
     if (tally == MAP_FAILED) return 2;
+    if (told("mappings") && !use_up_mappings(number)) return 4;
     stage('0');
     work(1, kSteps);
     stage('1');
@@ -288,6 +321,7 @@ int main() {
     several_threads(200);
     work(3, kSteps);
     stage('5');
+    if (told("hold")) hold(number);
     say_tally();
     stage('6');
     return 0;

@@ -173,6 +173,7 @@ def backtraces(directory):
 def rewrite_during(arguments, run):
     """Calls run with the rewriter at work; returns its result and the rewriter's report."""
     command = [arguments.rewriter, str(os.getpid()), str(arguments.interval_ms)]
+    command += ["kinds"] if arguments.kinds else []
     rewriter = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         result = run()
@@ -245,6 +246,8 @@ def parse_arguments(parser):
     parser.add_argument("--rewriter", required=True, help="the program of rewriter.cc")
     parser.add_argument("--full", action="store_true", help="longer than in continuous integration")
     parser.add_argument("--interval-ms", type=int, default=500, help="between two rewrites")
+    parser.add_argument("--kinds", action="store_true",
+                        help="rewrite its large allocations, stacks and own mappings too")
     parser.add_argument("--keep", action="store_true", help="keep the working directory")
     return parser.parse_args()
 

@@ -2,11 +2,12 @@
 // Rewrites the policy of every descendant of a process, again and again, until standard input ends;
 // then prints one JSON object that says what was done and what the targets made of it.
 //
-//   rewriter ROOT_PID INTERVAL_MS
+//   rewriter ROOT_PID INTERVAL_MS [kinds]
 //
 // A process is rewritten when it is first seen and every INTERVAL_MS from then on, with each
 // policy that this machine allows in turn; at every second turn one of its threads gets, changes
-// or loses a policy of its own. Processes without a segment are left alone, ROOT_PID too.
+// or loses a policy of its own. With `kinds`, so do its large allocations, its stacks and its own
+// mappings, one of them at each turn. Processes without a segment are left alone, ROOT_PID too.
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ constexpr int kScansPerInterval = 5;
 constexpr int kScanMsMin = 5;
 // A writer's lock is held for microseconds; this only bounds a mistake.
 constexpr int kLockTimeoutMs = 1000;
+constexpr uint64_t kLargeBytes = 64 << 10;
 
 using Asked = std::optional<Policy>;  // nullopt: unset
 
@@ -73,6 +75,7 @@ struct Totals {
     uint64_t acknowledged = 0;
     uint64_t thread_published = 0;
     uint64_t thread_acknowledged = 0;
+    uint64_t kind_published = 0;
     std::set<pid_t> processes;
     std::map<std::string, uint64_t> refused;   // errno of an application, with the policy
     std::map<std::string, uint64_t> recorded;  // distinct errors of the segments, with a process
@@ -113,8 +116,8 @@ std::vector<pid_t> descendants_of(pid_t root) {
 
 class Rewriter {
   public:
-    Rewriter(pid_t root, uint64_t interval_ns, std::vector<Asked> policies)
-        : root_(root), interval_ns_(interval_ns), policies_(std::move(policies)) {}
+    Rewriter(pid_t root, uint64_t interval_ns, std::vector<Asked> policies, bool kinds)
+        : root_(root), interval_ns_(interval_ns), policies_(std::move(policies)), kinds_(kinds) {}
 
     void scan() {
         const std::vector<pid_t> living = descendants_of(root_);
@@ -135,6 +138,7 @@ class Rewriter {
                 {"acknowledged", totals_.acknowledged},
                 {"thread_published", totals_.thread_published},
                 {"thread_acknowledged", totals_.thread_acknowledged},
+                {"kind_published", totals_.kind_published},
                 {"refused", totals_.refused},
                 {"recorded", totals_.recorded}};
     }
@@ -162,6 +166,7 @@ class Rewriter {
             ++totals_.published;
             remember(watched, target.pid(), *generation, std::nullopt);
         }
+        if (kinds_) rewrite_kind(target, turn);
         if (turn % 2 == 0) return;
         const std::vector<control::ThreadState> threads = target.threads();
         if (threads.empty()) return;
@@ -170,6 +175,15 @@ class Rewriter {
         if (const auto generation = target.publish_thread(slot, other, kLockTimeoutMs)) {
             ++totals_.thread_published;
             remember(watched, target.pid(), *generation, slot);
+        }
+    }
+
+    void rewrite_kind(Target& target, uint64_t turn) {
+        const control::KindName kinds[] = {
+            {MPOL_CTL_KIND_MMAP}, {MPOL_CTL_KIND_LARGE, kLargeBytes}, {MPOL_CTL_KIND_STACK}};
+        const Asked& asked = policies_[(turn / 3 + 2) % policies_.size()];
+        if (target.publish_kind(kinds[turn % 3], asked, false, kLockTimeoutMs)) {
+            ++totals_.kind_published;
         }
     }
 
@@ -222,6 +236,7 @@ class Rewriter {
     pid_t root_;
     uint64_t interval_ns_;
     std::vector<Asked> policies_;
+    bool kinds_;
     std::map<pid_t, Watched> watched_;
     Totals totals_;
 };
@@ -235,10 +250,12 @@ bool input_ended(int timeout_ms) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const int root = argc == 3 ? std::atoi(argv[1]) : 0;
-    const int interval_ms = argc == 3 ? std::atoi(argv[2]) : 0;
+    const bool kinds = argc == 4 && std::string_view(argv[3]) == "kinds";
+    const bool complete = argc == 3 || kinds;
+    const int root = complete ? std::atoi(argv[1]) : 0;
+    const int interval_ms = complete ? std::atoi(argv[2]) : 0;
     if (root <= 0 || interval_ms <= 0) {
-        fmt::print(stderr, "usage: rewriter ROOT_PID INTERVAL_MS\n");
+        fmt::print(stderr, "usage: rewriter ROOT_PID INTERVAL_MS [kinds]\n");
         return 2;
     }
     const std::optional<NodeMask> nodes = control::mems_allowed(::getpid());
@@ -246,7 +263,8 @@ int main(int argc, char** argv) {
         fmt::print(stderr, "rewriter: can't read the memory nodes that it may use\n");
         return 1;
     }
-    Rewriter rewriter(root, static_cast<uint64_t>(interval_ms) * 1'000'000, policies_for(*nodes));
+    Rewriter rewriter(root, static_cast<uint64_t>(interval_ms) * 1'000'000, policies_for(*nodes),
+                      kinds);
     while (!input_ended(std::max(interval_ms / kScansPerInterval, kScanMsMin))) rewriter.scan();
     rewriter.scan();
     fmt::print("{}\n", rewriter.report().dump());
