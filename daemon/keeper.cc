@@ -188,7 +188,8 @@ void Keeper::run_probes() {
 
 void Keeper::look_around() {
     for (const pid_t pid : control::all_processes()) {
-        if (find(pid) == nullptr) probe_in(0, {pid, kProbes});
+        // At once, and once more: it may be about to have its segment.
+        if (find(pid) == nullptr) probe_in(0, {pid, kProbes - 2});
     }
 }
 

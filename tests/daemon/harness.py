@@ -142,7 +142,9 @@ class Daemon:
     def write_rules(self, text, name="rules.toml"):
         path = os.path.join(self.rules, name)
         with open(path + ".new", "w", encoding="utf-8") as file:
-            file.write(text)
+            # Another daemon's tests may run on the machine, and every daemon finds every process.
+            file.write(text.replace(
+                SUBJECTS, f'{SUBJECTS}, env = {{ MPOL_TEST = "{self.folder.name}" }}'))
         os.rename(path + ".new", path)
 
     def start(self):
@@ -200,7 +202,8 @@ class Daemon:
             return [json.loads(line) for line in file]
 
     def environment(self):
-        return {**os.environ, "LD_PRELOAD": PRELOAD, "MPOL_HELLO": os.path.join(self.run, "hello")}
+        return {**os.environ, "LD_PRELOAD": PRELOAD, "MPOL_TEST": self.folder.name,
+                "MPOL_HELLO": os.path.join(self.run, "hello")}
 
     def resident_kib(self):
         with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as status:
@@ -254,7 +257,10 @@ def mpol(*words):
                           stderr=subprocess.PIPE, check=False, timeout=SECONDS_MAX)
 
 
-def rule(policy, match='comm = "daemon-subject"', name="all", more=""):
+SUBJECTS = 'comm = "daemon-subject"'
+
+
+def rule(policy, match=SUBJECTS, name="all", more=""):
     return f'[[rule]]\nname = "{name}"\nmatch = {{ {match} }}\npolicy = "{policy}"\n{more}\n'
 
 
