@@ -3,8 +3,8 @@
 // thread. Drepper, "Futexes Are Tricky", mutex 2. Never allocates; errno is preserved. Not
 // recursive, not async-signal-safe.
 //
-// Sequentially consistent, because a lock that was refused may be answered by a flag that the holder
-// looks at after unlocking (heap/futex_gate.h).
+// Sequentially consistent, because a lock that was refused may be answered by a flag that the
+// holder looks at after unlocking (heap/futex_gate.h).
 #pragma once
 
 #include <atomic>
@@ -28,7 +28,7 @@ class Mutex {
     void lock() {
         if (try_lock()) return;
         while (state_.exchange(kContended) != kFree) {
-            futex_wait(reinterpret_cast<const uint32_t*>(&state_), kContended, -1);
+            futex_wait(reinterpret_cast<const uint32_t*>(&state_), kContended, kLookAgainNs);
         }
     }
 
@@ -55,6 +55,10 @@ class Mutex {
     }
 
   private:
+    // A wake-up that the kernel refuses (a seccomp filter) must not stop the program for good.
+    // Nobody holds a mutex for so long otherwise.
+    static constexpr int64_t kLookAgainNs = 20'000'000;
+
     static constexpr uint32_t kFree = 0;
     static constexpr uint32_t kHeld = 1;
     static constexpr uint32_t kContended = 2;

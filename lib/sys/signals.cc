@@ -48,11 +48,9 @@ bool HeldSignals::let_through() const {
 }
 
 int futex_wait_interruptibly(const uint32_t* word, uint32_t expected) {
-    for (;;) {
-        const int err = futex_wait(word, expected, kSignalLookNs);
-        if (held != nullptr && held->let_through()) return -EINTR;
-        if (err != -ETIMEDOUT && err != -EINTR) return err;
-    }
+    const int err = futex_wait(word, expected, kSignalLookNs);
+    if (held != nullptr && held->let_through()) return -EINTR;
+    return err == -EAGAIN ? err : 0;
 }
 
 }  // namespace mpol::sys

@@ -37,7 +37,7 @@ class HeldSignals {
 };
 
 // futex_wait without a timeout: 0, -EAGAIN; or -EINTR when a handler has run in this thread since
-// its signals were held back. Where they are not, nothing ends the wait but the word.
+// its signals were held back. Callers look at the word again, whatever ended the wait.
 int futex_wait_interruptibly(const uint32_t* word, uint32_t expected);
 
 }  // namespace mpol::sys
