@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "heap/purge.h"
 
+#include <atomic>
 #include <iterator>
 
 #include "heap/je.h"
@@ -9,19 +10,31 @@ namespace mpol::heap {
 
 namespace {
 
-struct PurgeName {
-    size_t mib[3] = {};
-    size_t length = std::size(mib);
-    bool known = je_mallctlnametomib("arena.0.purge", mib, &length) == 0;
-};
+// What jemalloc makes of "arena.0.purge": taking the text apart costs as much as a purge of
+// nothing. Whoever comes first writes it; others at the same time write the same. (There are no
+// guards of static variables here.)
+constinit std::atomic<size_t> name_words[3];
+constinit std::atomic<bool> name_known{false};
+
+bool read_name(size_t (&ret_mib)[3]) {
+    if (name_known.load(std::memory_order_acquire)) {
+        for (size_t i = 0; i < 3; ++i) ret_mib[i] = name_words[i].load(std::memory_order_relaxed);
+        return true;
+    }
+    size_t length = std::size(ret_mib);
+    if (je_mallctlnametomib("arena.0.purge", ret_mib, &length) != 0) return false;
+    for (size_t i = 0; i < 3; ++i) name_words[i].store(ret_mib[i], std::memory_order_relaxed);
+    name_known.store(true, std::memory_order_release);
+    return true;
+}
 
 }  // namespace
 
 void purge_arena(unsigned arena) {
-    static const PurgeName name;  // Taking the text apart costs as much as a purge of nothing.
-    if (!name.known) return;
-    const size_t mib[3] = {name.mib[0], arena, name.mib[2]};
-    je_mallctlbymib(mib, name.length, nullptr, nullptr, nullptr, 0);
+    size_t mib[3];
+    if (!read_name(mib)) return;
+    mib[1] = arena;
+    je_mallctlbymib(mib, std::size(mib), nullptr, nullptr, nullptr, 0);
 }
 
 void give_cache_back() {
