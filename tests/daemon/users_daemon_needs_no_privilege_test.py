@@ -21,6 +21,11 @@ class UserTest(unittest.TestCase):
         os.chmod(os.path.join(daemon.folder.name, "notify"), 0o777)
         return daemon
 
+    def note(self, daemon, subject):
+        """Empty: it was not looked at yet."""
+        reply = daemon.call("Explain", pid=subject.pid)
+        return reply["account"]["process"]["note"] if isinstance(reply, dict) else ""
+
     def test_its_own_processes_and_no_others(self):
         with self.users_daemon(rule("interleave:all")) as daemon:
             self.assertEqual(daemon.call("Status")["status"]["events"], "hello")
@@ -35,11 +40,10 @@ class UserTest(unittest.TestCase):
             with Subject(system, "wait", prefix=NOBODY) as his:
                 his.wait_for(BIND)
                 generation = his.segment.generation()
-                with self.users_daemon(rule("interleave:all")) as daemon:
+                same = f'env = {{ MPOL_TEST = "{system.folder.name}" }}'
+                with self.users_daemon(rule("interleave:all", same)) as daemon:
                     harness.wait_until(
-                        lambda: daemon.call("Status")["status"]["attached"] == 1, "its attaching")
-                    account = daemon.call("Explain", pid=his.pid)["account"]
-                    self.assertEqual(account["process"]["note"], "set by somebody else since")
+                        lambda: self.note(daemon, his) == "set by somebody else since", "the note")
                     self.assertEqual(his.segment.generation(), generation)
 
 

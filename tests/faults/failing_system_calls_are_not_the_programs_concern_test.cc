@@ -29,9 +29,13 @@ bool all_wanted() {
     return wanted != nullptr && std::string(wanted) == "all";
 }
 
+enum class Places { kSome, kAllOfFew };
+constexpr unsigned kFew = 32;
+
 // Of the calls 1 to count: the first, the last and some between.
-std::set<unsigned> places(unsigned count) {
-    const unsigned wanted = all_wanted() ? count : 3;
+std::set<unsigned> places(unsigned count, Places which) {
+    const unsigned wanted =
+        all_wanted() || (which == Places::kAllOfFew && count <= kFew) ? count : 3;
     std::set<unsigned> found;
     for (unsigned i = 0; i < wanted && count > 0; ++i) {
         found.insert(wanted == 1 ? 1 : 1 + i * (count - 1) / (wanted - 1));
@@ -46,11 +50,12 @@ std::string in_words(const Call& call, const Fault& fault) {
 
 // Calls check with the outcome of each of the faults; returns how many struck.
 template <class Check>
-unsigned at_each_place(const Call& call, int err, bool onward, const Plan& plan, Check check) {
+unsigned at_each_place(const Call& call, int err, bool onward, const Plan& plan, Check check,
+                       Places which = Places::kSome) {
     static int turn = 0;  // Of the policies that are written.
     const unsigned count = run_with(call, {}, plan).seen;
     unsigned struck = 0;
-    for (const unsigned place : places(count)) {
+    for (const unsigned place : places(count, which)) {
         const Fault fault{err, place, onward ? UINT_MAX : place};
         SCOPED_TRACE(in_words(call, fault));
         Plan turning = plan;
@@ -73,7 +78,8 @@ struct Worst {
 Worst worst_of_plain_jemalloc(const Call& call, int err, bool onward) {
     Worst worst;
     const Plan plan{.allocator = Allocator::kPlainJemalloc, .from_start = false};
-    at_each_place(call, err, onward, plan, [&](const Outcome& outcome) {
+    // All, where they are of several kinds: mmap is called for threads' stacks too.
+    const auto note = [&](const Outcome& outcome) {
         if (outcome.status != 0) {
             worst.status = outcome.status;
             return;
@@ -81,7 +87,8 @@ Worst worst_of_plain_jemalloc(const Call& call, int err, bool onward) {
         worst.changed_errno = std::max(worst.changed_errno, outcome.number("errno"));
         worst.nulls = std::max(worst.nulls, outcome.number("nulls"));
         worst.refused = std::max(worst.refused, outcome.number("refused"));
-    });
+    };
+    at_each_place(call, err, onward, plan, note, Places::kAllOfFew);
     return worst;
 }
 
