@@ -49,7 +49,13 @@ void expect_named(const Both& both, const std::string& cause) {
 
 void expect_nothing_wrong(const Both& both) {
     EXPECT_NE(both.doctor.find("(fault-subject)"), std::string::npos) << both.doctor;
-    EXPECT_EQ(both.doctor.find("  problem "), std::string::npos) << both.doctor;
+    // The doctor may come between a rewrite and its application.
+    const std::string pending = "is not in force yet";
+    for (size_t at = 0; (at = both.doctor.find("  problem ", at)) != std::string::npos;) {
+        const size_t end = both.doctor.find('\n', at);
+        EXPECT_NE(both.doctor.substr(at, end - at).find(pending), std::string::npos) << both.doctor;
+        at = end;
+    }
 }
 
 void limit_descriptors() {
