@@ -78,8 +78,8 @@ int bind_region(Region& region, unsigned row, uintptr_t start, const Binding& bi
     return err;
 }
 
-// Rows first..last-1 of a scope, whose regions lie side by side: the kernel places a new mapping
-// beneath the last one. Half the time of an mbind is not spent on the range.
+// Rows first..last-1 of a scope, whose regions lie side by side, in either direction. Half the time
+// of an mbind is not spent on the range.
 struct Run {
     unsigned first;
     unsigned last;
@@ -144,8 +144,8 @@ Binding read_binding_at(ScopeId id, uint64_t& ret_word) {
     Binding binding;
     std::copy_n(words, control::kPolicyWords, policy.words);
     control::Origin origin;
-    binding.set = (ret_word & control::kHasPolicy) != 0 &&
-                  control::decode(policy, binding.policy, origin);
+    binding.set =
+        (ret_word & control::kHasPolicy) != 0 && control::decode(policy, binding.policy, origin);
     std::copy_n(words + control::kPolicyWords, kNodeWords, binding.effective.words);
     return binding;
 }
@@ -182,8 +182,8 @@ int bind_scope(ScopeId id, const Binding& binding) {
 
 namespace {
 
-// Since the binding was made the cpuset has moved, and nobody has acted on it: a forked child has no
-// helper.
+// Since the binding was made the cpuset has moved, and nobody has acted on it: a forked child has
+// no helper.
 bool allowed_has_changed() {
     NodeMask known;
     NodeMask now;
@@ -228,10 +228,9 @@ void bind_new_range(ScopeId id, void* start, size_t size, bool bound) {
         if (binding.set || bound) {
             const int err = bind_range(start, size, binding);
             if (err != 0) {
-                control::record_error(MPOL_CTL_ERROR_MBIND, -err,
-                                      reinterpret_cast<uintptr_t>(start), size,
-                                      static_cast<uint64_t>(binding.policy.mode_word()),
-                                      binding.effective.words[0]);
+                control::record_error(
+                    MPOL_CTL_ERROR_MBIND, -err, reinterpret_cast<uintptr_t>(start), size,
+                    static_cast<uint64_t>(binding.policy.mode_word()), binding.effective.words[0]);
             }
             bound = true;
         }

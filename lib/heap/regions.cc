@@ -32,10 +32,26 @@ constexpr size_t kRegionBytesMax = size_t{64} << 30;
 constinit Region regions[MPOL_CTL_REGIONS];
 constinit std::atomic<uint32_t> regions_claimed{0};
 constinit std::atomic<size_t> reserved{0};
-// Where the last region ended: neighbours cost one system call instead of three.
-constinit std::atomic<uintptr_t> next_hint{0};
+// Where the last region ended, of the process's and of the threads' scopes: neighbours are one
+// mapping, are bound by one system call, and cost one to reserve instead of three.
+constinit std::atomic<uintptr_t> next_hints[2];
 
-constexpr size_t round_up(size_t size, size_t unit) { return (size + unit - 1) & ~(unit - 1); }
+// The process's first region leaves this much above itself, up to where the kernel puts mappings by
+// itself, which it does from the top down.
+constexpr uintptr_t kRoomAbove = uintptr_t{256} << 30;
+
+uintptr_t first_hint() {
+    const auto near_top = reinterpret_cast<uintptr_t>(&next_hints);
+    return near_top > 2 * kRoomAbove ? (near_top - kRoomAbove) & ~(kRegionBytesMin - 1) : 0;
+}
+
+std::atomic<uintptr_t>& next_hint(ScopeId scope) {
+    return next_hints[scope == kProcessScope ? 0 : 1];
+}
+
+constexpr size_t round_up(size_t size, size_t unit) {
+    return (size + unit - 1) & ~(unit - 1);
+}
 
 struct Range {
     uintptr_t start = 0;
@@ -43,9 +59,11 @@ struct Range {
 };
 
 // Reserves size bytes (a multiple of kRegionBytesMin) aligned to kRegionBytesMin.
-Range reserve_aligned(size_t size) {
+Range reserve_aligned(ScopeId scope, size_t size) {
     int err = 0;
-    auto* const hint = reinterpret_cast<void*>(next_hint.load(std::memory_order_relaxed));
+    uintptr_t wanted = next_hint(scope).load(std::memory_order_relaxed);
+    if (wanted == 0 && scope == kProcessScope) wanted = first_hint();
+    auto* const hint = reinterpret_cast<void*>(wanted);
     void* at = sys::reserve(hint, hint != nullptr ? size : size + kRegionBytesMin, PROT_NONE, err);
     if (at == MAP_FAILED) return {};
     auto start = reinterpret_cast<uintptr_t>(at);
@@ -77,13 +95,13 @@ Range reserve_exactly(size_t size, size_t alignment, int prot, int& ret_errno) {
     return {aligned, size};
 }
 
-Range reserve_range(size_t size, size_t alignment, int& ret_errno) {
+Range reserve_range(ScopeId scope, size_t size, size_t alignment, int& ret_errno) {
     if (!sys::address_space_limited()) {
         const size_t needed = size + (alignment - kPage);
         const size_t growth =
             std::min(reserved.load(std::memory_order_relaxed) >> kGrowthShift, kRegionBytesMax);
         const Range range = reserve_aligned(
-            round_up(std::max({needed, growth, kRegionBytesMin}), kRegionBytesMin));
+            scope, round_up(std::max({needed, growth, kRegionBytesMin}), kRegionBytesMin));
         if (range.size != 0) return range;
     }
     return reserve_exactly(size, alignment, PROT_NONE, ret_errno);
@@ -112,7 +130,7 @@ void mirror(unsigned row) {
 // Returns the row, or MPOL_CTL_REGIONS when none could be had.
 unsigned create_region(ScopeId scope, size_t size, size_t alignment) {
     int err = 0;
-    const Range range = reserve_range(size, alignment, err);
+    const Range range = reserve_range(scope, size, alignment, err);
     if (range.size == 0) {
         control::record_error(MPOL_CTL_ERROR_REGION, err, size);
         return MPOL_CTL_REGIONS;
@@ -124,7 +142,7 @@ unsigned create_region(ScopeId scope, size_t size, size_t alignment) {
         control::record_error(MPOL_CTL_ERROR_REGION, ENOSPC, size);  // No row is left.
         return MPOL_CTL_REGIONS;
     }
-    next_hint.store(range.start + range.size, std::memory_order_relaxed);
+    next_hint(scope).store(range.start + range.size, std::memory_order_relaxed);
     reserved.fetch_add(range.size, std::memory_order_relaxed);
     Region& region = regions[row];
     region.size = range.size;
@@ -151,8 +169,8 @@ bool commit(Region& region, unsigned row, size_t end) {
         control::record_error(MPOL_CTL_ERROR_COMMIT, -err, start, wanted);
         return false;
     }
-    while (committed < wanted && !region.committed.compare_exchange_weak(
-                                     committed, wanted, std::memory_order_acq_rel)) {
+    while (committed < wanted &&
+           !region.committed.compare_exchange_weak(committed, wanted, std::memory_order_acq_rel)) {
     }
     if (region.mirrored.load(std::memory_order_acquire)) {
         control::store(local.regions[row].committed,
@@ -161,8 +179,28 @@ bool commit(Region& region, unsigned row, size_t end) {
     return true;
 }
 
-// nullptr when the region has no room left; ret_no_memory when the kernel refuses to commit (mprotect,
-// which plain jemalloc never asks).
+// Commits the region up to end, which was carved, and tells so.
+bool commit_carved(unsigned row, size_t end) {
+    Region& region = regions[row];
+    if (!commit(region, row, end)) return false;
+    if (region.mirrored.load(std::memory_order_acquire)) {
+        control::store(local.regions[row].carved, uint64_t{end});
+    }
+    return true;
+}
+
+void* handed_out(uintptr_t at, size_t size) {
+    const uint64_t total =
+        control::add(local.header.counters[MPOL_CTL_CARVED_BYTES], uint64_t{size});
+    // Rings the doorbell: the next allocator call of any thread finds the heap worth a helper.
+    if (total < kLargeHeapBytes && total + size >= kLargeHeapBytes) {
+        control::add(local.header.epoch, uint32_t{1});
+    }
+    return reinterpret_cast<void*>(at);
+}
+
+// nullptr when the region has no room left; ret_no_memory when the kernel refuses to commit
+// (mprotect, which plain jemalloc never asks).
 void* carve_from(unsigned row, size_t size, size_t alignment, bool& ret_no_memory) {
     Region& region = regions[row];
     const uintptr_t base = region.start.load(std::memory_order_acquire);
@@ -173,21 +211,41 @@ void* carve_from(unsigned row, size_t size, size_t alignment, bool& ret_no_memor
         if (begin > region.size || region.size - begin < size) return nullptr;
     } while (!region.carved.compare_exchange_weak(carved, begin + size, std::memory_order_acq_rel));
     const Notice notice(MPOL_EVENT_MAP, reinterpret_cast<void*>(base + begin), size);
-    if (!commit(region, row, begin + size)) {
+    if (!commit_carved(row, begin + size)) {
         ret_no_memory = true;
         size_t end = begin + size;
         region.carved.compare_exchange_strong(end, begin);
         return nullptr;
     }
-    if (region.mirrored.load(std::memory_order_acquire)) {
-        control::store(local.regions[row].carved, uint64_t{begin + size});
+    return handed_out(base + begin, size);
+}
+
+// What is left of the full region and the beginning of the new one, which nobody else carves from
+// yet, where they are neighbours. Without a gap between what is carved, a heap that grows stays one
+// mapping, and a rewrite walks mappings. nullptr: not neighbours, or as carve_from.
+void* carve_across(unsigned full, unsigned row, size_t size, size_t alignment,
+                   bool& ret_no_memory) {
+    Region& region = regions[full];
+    Region& next = regions[row];
+    const uintptr_t base = region.start.load(std::memory_order_acquire);
+    if (next.start.load(std::memory_order_relaxed) != base + region.size) return nullptr;
+    size_t carved = region.carved.load(std::memory_order_relaxed);
+    size_t begin = 0;
+    do {
+        begin = round_up(base + carved, alignment) - base;
+        if (begin >= region.size || region.size - begin >= size) return nullptr;
+    } while (!region.carved.compare_exchange_weak(carved, region.size, std::memory_order_acq_rel));
+    const size_t rest = size - (region.size - begin);
+    next.carved.store(rest, std::memory_order_release);
+    const Notice notice(MPOL_EVENT_MAP, reinterpret_cast<void*>(base + begin), size);
+    if (!commit_carved(full, region.size) || !commit_carved(row, rest)) {
+        ret_no_memory = true;
+        next.carved.store(0, std::memory_order_relaxed);
+        size_t end = region.size;
+        region.carved.compare_exchange_strong(end, begin);
+        return nullptr;
     }
-    const uint64_t total = control::add(local.header.counters[MPOL_CTL_CARVED_BYTES], uint64_t{size});
-    // Rings the doorbell: the next allocator call of any thread finds the heap worth a helper.
-    if (total < kLargeHeapBytes && total + size >= kLargeHeapBytes) {
-        control::add(local.header.epoch, uint32_t{1});
-    }
-    return reinterpret_cast<void*>(base + begin);
+    return handed_out(base + begin, size);
 }
 
 // The way of last resort, and what plain jemalloc would have done.
@@ -214,7 +272,9 @@ void* carve(ScopeId scope, size_t size, size_t alignment) {
     }
     const unsigned row = create_region(scope, size, alignment);
     if (row == MPOL_CTL_REGIONS) return map_plainly(size, alignment);
-    void* at = carve_from(row, size, alignment, no_memory);
+    void* at = nullptr;
+    if (seen != kNoRegion) at = carve_across(seen - 1, row, size, alignment, no_memory);
+    if (at == nullptr && !no_memory) at = carve_from(row, size, alignment, no_memory);
     // Another thread may have made a region meanwhile: the later one is used up first.
     if (at != nullptr || no_memory) current.store(row + 1, std::memory_order_release);
     return no_memory ? map_plainly(size, alignment) : at;
@@ -239,7 +299,7 @@ bool uncarve(void* at, size_t size) {
         if (start == 0 || offset >= region.size) continue;
         const Notice notice(MPOL_EVENT_UNMAP, at, size);
         sys::advise(at, size, MADV_DONTNEED);
-        size_t end = offset + size;
+        size_t end = offset + size;  // Past the region's where a piece reaches into the next.
         // The last piece of the region in use can be carved again; any other stays jemalloc's.
         if (seen == row + 1) region.carved.compare_exchange_strong(end, offset);
         return true;
@@ -251,7 +311,9 @@ unsigned region_count() {
     return std::min(regions_claimed.load(std::memory_order_acquire), MPOL_CTL_REGIONS);
 }
 
-Region& region_at(unsigned row) { return regions[row]; }
+Region& region_at(unsigned row) {
+    return regions[row];
+}
 
 ScopeId owner_of(const void* address) {
     const ScopeId owner = owners.look_up(address);
@@ -279,7 +341,9 @@ bool in_region(const void* address) {
     return false;
 }
 
-size_t reserved_bytes() { return reserved.load(std::memory_order_relaxed); }
+size_t reserved_bytes() {
+    return reserved.load(std::memory_order_relaxed);
+}
 
 void mirror_regions() {
     const unsigned count = region_count();

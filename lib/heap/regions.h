@@ -6,9 +6,13 @@
 //     start                    carved            committed                    start + size
 //       |  in jemalloc's hands    |   read-write     |   PROT_NONE, reserved       |
 //
-// Carving is a compare-and-swap on `carved`, inside the scope's growth gate (locks.h): it waits only
-// for one who holds everything off. Nothing is ever given back to the kernel as address space: jemalloc keeps
-// what it was given (opt.retain), and an unmapped range would lose its policy.
+// Neighbours of one scope grow as one: a piece may begin in a region and end in the next, which
+// then begins with carved bytes of it. So a heap is two mappings, whatever its size, as long as
+// nobody else maps in its way.
+//
+// Carving is a compare-and-swap on `carved`, inside the scope's growth gate (locks.h): it waits
+// only for one who holds everything off. Nothing is ever given back to the kernel as address space:
+// jemalloc keeps what it was given (opt.retain), and an unmapped range would lose its policy.
 //
 // Memory that can't be had as a region (address space limits) is mapped plainly, follows the
 // task policy, and is counted in MPOL_CTL_UNMANAGED_BYTES.
@@ -54,9 +58,9 @@ struct Region {
 // multiples of the page size. nullptr: no memory.
 [[nodiscard]] void* carve(ScopeId scope, size_t size, size_t alignment);
 
-// Supplied by whoever links the heap; carve calls it, inside jemalloc's locks, in a copy of the process
-// that no fork handler saw (raw clone). From its return on nothing of the original's segment is
-// written.
+// Supplied by whoever links the heap; carve calls it, inside jemalloc's locks, in a copy of the
+// process that no fork handler saw (raw clone). From its return on nothing of the original's
+// segment is written.
 void meet_copy();
 
 // Takes a carved piece back: its pages at once, its addresses only where it was the last piece.

@@ -80,6 +80,11 @@ REWRITE_MBINDS_ABOVE_REGIONS = Bound(
     1, "mbind calls per rewrite",
     "a region is bound as a whole, once; one more where a region is made while the policy changes")
 
+MAPPINGS_OF_64_GIB = Bound(
+    2, "mappings more than with 1 GiB",
+    "regions grow upwards side by side and are committed without gaps: what is used and what is not "
+    "are a mapping each, and the first region may have been made elsewhere")
+
 SEGMENT_BYTES_ONE_THREAD = Bound(
     64 << 10, "bytes resident",
     "header, error rows, the first slots and the first regions: a page each, and room for more")
