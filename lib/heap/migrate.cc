@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 
 #include "control/segment.h"
 #include "heap/apply.h"
@@ -48,7 +49,13 @@ struct Job {
     Tally tally{};
 };
 constinit Job job{};
-constinit Walk walk{};
+// Tens of KiB that are not all zero: from the first migration on, and not in every process.
+union WalkStorage {
+    char none = 0;
+    Walk walk;
+};
+constinit WalkStorage walk_storage{};
+constinit Walk& walk = walk_storage.walk;
 
 mpol_ctl_migration& row() {
     return local.header.migration;
@@ -110,6 +117,7 @@ bool begin(uint64_t now) {
     job.lease_ns = uint64_t{std::min(load(row().lease_ms), kLeaseMsMax)} * 1'000'000;
     job.beat = load(row().beat);
     job.beat_seen_ns = job.began_ns = job.next_ns = now;
+    std::construct_at(&walk_storage.walk);
     walk.begin(job.everything, job.scope, job.large, job.tally);
     publish_progress();
     if (!change_state(MPOL_CTL_MIGRATION_ASKED, MPOL_CTL_MIGRATION_RUNNING)) job = {};
@@ -173,7 +181,8 @@ int64_t migrate_some() {
     if (now < job.next_ns) return static_cast<int64_t>(std::min(job.next_ns - now, kLookNs));
     if (walk.outdated()) {
         ++job.rewrites;
-        walk.begin(job.everything, job.scope, job.large, job.tally);
+        std::construct_at(&walk_storage.walk);
+    walk.begin(job.everything, job.scope, job.large, job.tally);
     }
     bool over = false;
     const int err = walk.mover().settled() ? walk.advance(job.tally, over) : run_batch(now);
