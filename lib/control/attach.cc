@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "control/proc.h"
+#include "sys/fail_point.h"
 #include "sys/sys.h"
 
 namespace mpol::control {
@@ -35,7 +36,9 @@ Failure not_permitted(pid_t pid) {
 
 // Every descriptor of the process that is a control segment: its own, or one inherited by fork.
 Result<std::vector<int>> segment_descriptors(pid_t pid, int proc_fd) {
-    const int dir_fd = ::openat(proc_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int dir_fd = sys::fallible_libc(sys::FailPoint::kAttachList, [&] {
+        return ::openat(proc_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    });
     if (dir_fd < 0) {
         if (errno == EACCES || errno == EPERM) return tl::unexpected(not_permitted(pid));
         return tl::unexpected(fail(ESRCH, fmt::format("no process {}", pid)));
@@ -161,6 +164,9 @@ Result<Mapped> map_segment(pid_t pid, int fd, Access access, const TaskIds& ids)
         return refuse("it is not sealed against shrinking and growing");
     }
     const int prot = access == Access::kWrite ? PROT_READ | PROT_WRITE : PROT_READ;
+    if (const int err = sys::fail_point(sys::FailPoint::kAttachMap); err != 0) {
+        return refuse(std::strerror(-err));
+    }
     void* const at = ::mmap(nullptr, sizeof(mpol_ctl), prot, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED) return refuse(std::strerror(errno));
     auto* const segment = static_cast<mpol_ctl*>(at);
@@ -179,8 +185,9 @@ Result<Mapped> map_segment(pid_t pid, int fd, Access access, const TaskIds& ids)
 Result<Target> Target::attach(pid_t pid, Access access) {
     Target target;
     target.pid_ = pid;
-    target.proc_fd_ =
-        ::open(fmt::format("/proc/{}", pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    target.proc_fd_ = sys::fallible_libc(sys::FailPoint::kAttachProcess, [&] {
+        return ::open(fmt::format("/proc/{}", pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    });
     const std::optional<TaskIds> ids =
         target.proc_fd_ < 0 ? std::nullopt : read_task_ids(target.proc_fd_);
     if (!ids) return tl::unexpected(fail(ESRCH, fmt::format("no process {}", pid)));
@@ -195,7 +202,9 @@ Result<Target> Target::attach(pid_t pid, Access access) {
              "start it with: mpol run -- COMMAND");
     for (const std::string& path : paths) {
         const int flags = (access == Access::kWrite ? O_RDWR : O_RDONLY) | O_CLOEXEC;
-        const int fd = ::openat(target.proc_fd_, path.c_str(), flags);
+        const int fd = sys::fallible_libc(sys::FailPoint::kAttachOpen, [&] {
+            return ::openat(target.proc_fd_, path.c_str(), flags);
+        });
         if (fd < 0) {
             if (errno == EACCES || errno == EPERM) {
                 failure = not_permitted(pid);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "sys/fail_point.h"
 #include "sys/sys.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -20,6 +21,9 @@
 #endif
 
 namespace mpol::control {
+
+using sys::FailPoint;
+using sys::fallible;
 
 constexpr size_t kPage = 4096;
 
@@ -49,10 +53,17 @@ void mark_birth() {
 constexpr size_t kFirstRows = kPage;
 
 int back_and_seal(int fd) {
-    int err = sys::truncate(fd, sizeof(mpol_ctl));
-    if (err == 0) err = sys::allocate(fd, 0, MPOL_CTL_SLOTS_OFFSET + kFirstRows);
-    if (err == 0) err = sys::allocate(fd, MPOL_CTL_REGIONS_OFFSET, kFirstRows);
-    if (err == 0) err = sys::add_seals(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    int err =
+        fallible(FailPoint::kSegmentSize, [&] { return sys::truncate(fd, sizeof(mpol_ctl)); });
+    const auto back = [&](off_t at, off_t size) {
+        if (err != 0) return;
+        err = fallible(FailPoint::kSegmentBack, [&] { return sys::allocate(fd, at, size); });
+    };
+    back(0, MPOL_CTL_SLOTS_OFFSET + kFirstRows);
+    back(MPOL_CTL_REGIONS_OFFSET, kFirstRows);
+    if (err != 0) return err;
+    err = fallible(FailPoint::kSegmentSeal,
+                   [&] { return sys::add_seals(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL); });
     return err;
 }
 
@@ -95,6 +106,7 @@ int move_high(int fd) {
         sys::close(fd);
         return published_fd;
     }
+    if (fail_point(FailPoint::kSegmentMove) != 0) return fd;
     const uint64_t limit = sys::descriptors_max();
     int high = -1;
     if (limit <= kSoftLimitMax) {
@@ -116,9 +128,10 @@ int move_high(int fd) {
 }  // namespace
 
 int publish() {
+    (void)sys::fail_point(FailPoint::kSegmentBirth);
     mark_birth();
     fill_header(local.header);
-    int fd = sys::memfd(MPOL_CTL_NAME);
+    int fd = fallible(FailPoint::kSegmentCreate, [] { return sys::memfd(MPOL_CTL_NAME); });
     if (fd < 0) {
         record_error(MPOL_CTL_ERROR_SEGMENT, -fd, 1);
         return fd;
@@ -127,7 +140,9 @@ int publish() {
     if (err == 0) {
         fd = move_high(fd);
         // Errors and the epoch of the private segment go along; the mapping hides them.
-        const ssize_t copied_bytes = sys::write_at(fd, &local, MPOL_CTL_SLOTS_OFFSET, 0);
+        const ssize_t copied_bytes = fallible(FailPoint::kSegmentWrite, [&] {
+            return sys::write_at(fd, &local, MPOL_CTL_SLOTS_OFFSET, 0);
+        });
         err = copied_bytes == MPOL_CTL_SLOTS_OFFSET ? 0 : copied_bytes < 0 ? static_cast<int>(copied_bytes) : -EIO;
     }
     // A forked child's, from its parent.
@@ -141,7 +156,11 @@ int publish() {
             sizeof(local.saved[0])) {
         err = -EIO;
     }
-    if (err == 0) err = sys::map_fixed_shared(&local, sizeof(mpol_ctl), fd);
+    if (err == 0) {
+        err = fallible(FailPoint::kSegmentMap,
+                       [&] { return sys::map_fixed_shared(&local, sizeof(mpol_ctl), fd); });
+    }
+    (void)sys::fail_point(FailPoint::kSegmentMade);
     if (err == 0) {
         published_fd = fd;
         sys::identify(fd, published_file);
@@ -152,8 +171,25 @@ int publish() {
     return err;
 }
 
+namespace {
+
+// Where memory that is only promised is counted (RLIMIT_DATA, vm.overcommit_memory) private memory
+// may be refused; a file's is not counted before it is touched.
+void map_file_of_no_name() {
+    const int fd = sys::memfd("mpol-private");
+    if (fd < 0) return;
+    if (sys::truncate(fd, sizeof(mpol_ctl)) == 0) {
+        sys::map_fixed_shared(&local, sizeof(mpol_ctl), fd);
+    }
+    sys::close(fd);
+}
+
+}  // namespace
+
 void abandon() {
-    sys::map_fixed_private(&local, sizeof(mpol_ctl));
+    const bool refused = sys::fail_point(FailPoint::kForkAbandon) != 0 ||
+                         sys::map_fixed_private(&local, sizeof(mpol_ctl)) == MAP_FAILED;
+    if (refused) map_file_of_no_name();
     mark_birth();
 }
 

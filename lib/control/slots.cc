@@ -5,6 +5,7 @@
 #include <atomic>
 #include <bit>
 
+#include "sys/fail_point.h"
 #include "sys/sys.h"
 
 namespace mpol::control {
@@ -43,6 +44,7 @@ bool usable(unsigned slot) {
         !back_rows(&row, sizeof(row))) {
         return false;
     }
+    (void)fail_point(sys::FailPoint::kSlotClaim);
     if (!slot_claim<SharedMemory>(row.word)) return false;
     if (renew_large(slot)) return true;
     slot_release<SharedMemory>(row.word);
@@ -81,6 +83,7 @@ void open(unsigned slot, const PolicyWords* policy, const LargeWords* large) {
     const uint64_t opened = generation(next_generation(load(row.word)));
     store(row.applied, policy != nullptr ? uint64_t{0} : opened);
     store(row.task_applied, policy != nullptr ? uint64_t{0} : opened);
+    (void)fail_point(sys::FailPoint::kSlotOpen);
     slot_open<SharedMemory>(row.word, policy != nullptr ? kHasPolicy : 0);
     raise_slots_used(slot + 1);
 }
@@ -105,6 +108,7 @@ int claim_slot(const PolicyWords* policy, const LargeWords* large) {
 }
 
 void release_slot(int slot) {
+    (void)fail_point(sys::FailPoint::kSlotRelease);
     slot_release<SharedMemory>(local.slots[slot].word);
     give(static_cast<unsigned>(slot));
 }

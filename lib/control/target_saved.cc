@@ -92,8 +92,7 @@ Result<uint64_t> Target::hold(const ScopeName& scope, const Policy& policy, int 
             return tl::unexpected(
                 fail(ECANCELED, fmt::format("the policies of process {} were undone", pid_)));
         }
-        // The rows are no memory before their first use: asking may fail, touching may kill.
-        if (::fallocate(fd_, 0, offset_of(row), sizeof(mpol_ctl_saved)) != 0) {
+        if (back_row(fd_, offset_of(row), sizeof(mpol_ctl_saved)) != 0) {
             return tl::unexpected(fail(errno, fmt::format("no memory for the saved rows in the "
                                                           "control segment of process {}",
                                                           pid_)));

@@ -100,8 +100,7 @@ Result<uint64_t> Target::publish_large(ThreadSlot slot, uint64_t threshold,
     return locked(timeout_ms, [&]() -> Result<uint64_t> {
         mpol_ctl_slot& thread = segment_->slots[slot.slot];
         const auto at = MPOL_CTL_LARGE_OFFSET + off_t{slot.slot} * sizeof(mpol_ctl_kind);
-        // The row is no memory before its first use: asking may fail, touching may kill.
-        if (load(thread.large) == 0 && ::fallocate(fd_, 0, at, sizeof(mpol_ctl_kind)) != 0) {
+        if (load(thread.large) == 0 && back_row(fd_, at, sizeof(mpol_ctl_kind)) != 0) {
             return tl::unexpected(fail(errno, fmt::format("no memory for a thread's row in the "
                                                           "control segment of process {}",
                                                           pid_)));
@@ -134,9 +133,8 @@ Result<uint64_t> Target::publish_kind(const KindName& name, const std::optional<
     return locked(timeout_ms, [&]() -> Result<uint64_t> {
         if (everywhere) unset_threads(*segment_, origin);
         uint32_t& published = segment_->header.kinds;
-        // The rows are no memory before their first use: asking may fail, touching may kill.
         if (load(published) == 0 &&
-            ::fallocate(fd_, 0, MPOL_CTL_KINDS_OFFSET, sizeof(segment_->kinds)) != 0) {
+            back_row(fd_, MPOL_CTL_KINDS_OFFSET, sizeof(segment_->kinds)) != 0) {
             return tl::unexpected(fail(errno, fmt::format("no memory for the kinds' rows in the "
                                                           "control segment of process {}", pid_)));
         }

@@ -10,6 +10,7 @@
 #include "mpol/control.h"
 #include "policy/policy.h"
 #include "policy/weights.h"
+#include "sys/fail_point.h"
 
 namespace mpol::control {
 
@@ -29,9 +30,11 @@ struct SharedMemory {
     using Cell = uint64_t;
     static uint64_t load(const Cell& cell) { return __atomic_load_n(&cell, __ATOMIC_ACQUIRE); }
     static void store(Cell& cell, uint64_t value) {
+        (void)sys::fail_point(sys::FailPoint::kLatchStore);
         __atomic_store_n(&cell, value, __ATOMIC_RELEASE);
     }
     static bool cas(Cell& cell, uint64_t& expected, uint64_t desired) {
+        (void)sys::fail_point(sys::FailPoint::kLatchStore);
         return __atomic_compare_exchange_n(&cell, &expected, desired, false, __ATOMIC_ACQ_REL,
                                            __ATOMIC_ACQUIRE);
     }

@@ -11,6 +11,7 @@
 #include "heap/purge.h"
 #include "heap/requests.h"
 #include "policy/contextualise.h"
+#include "sys/fail_point.h"
 #include "sys/sys.h"
 
 namespace mpol::heap {
@@ -266,12 +267,15 @@ void apply_pending() {
         if (serve_requests()) acknowledge();
         Bound bound;
         if (!apply_mutex.try_lock_or_pass_on()) return;
+        (void)fail_point(sys::FailPoint::kApplyBegin);
         bind_as_asked(bound);
+        (void)fail_point(sys::FailPoint::kApplyBound);
         apply_mutex.unlock();
         if (bound.any) {
             // Without the mutex: giving back gigabytes takes the kernel milliseconds.
             purge(bound);
             store(local.header.counters[MPOL_CTL_APPLY_NS_LAST], sys::monotonic_ns() - begin);
+            (void)fail_point(sys::FailPoint::kApplyReport);
             report(bound);
             acknowledge();
         }

@@ -12,6 +12,7 @@
 #include "heap/migrate_walk.h"
 #include "heap/notify.h"
 #include "heap/own_large.h"
+#include "sys/fail_point.h"
 #include "sys/sys.h"
 
 namespace mpol::heap {
@@ -95,6 +96,7 @@ bool change_state(uint64_t from, uint64_t to) {
 
 void end(uint64_t state) {
     publish_progress();
+    (void)fail_point(sys::FailPoint::kMigrateEnd);
     (void)change_state(job.paused ? MPOL_CTL_MIGRATION_EXPIRED : MPOL_CTL_MIGRATION_RUNNING, state);
     job = {};
 }
@@ -120,6 +122,7 @@ bool begin(uint64_t now) {
     std::construct_at(&walk_storage.walk);
     walk.begin(job.everything, job.scope, job.large, job.tally);
     publish_progress();
+    (void)fail_point(sys::FailPoint::kMigrateBegin);
     if (!change_state(MPOL_CTL_MIGRATION_ASKED, MPOL_CTL_MIGRATION_RUNNING)) job = {};
     return job.generation != 0;
 }

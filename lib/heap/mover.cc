@@ -6,6 +6,7 @@
 #include <climits>
 
 #include "heap/huge_pages.h"
+#include "sys/fail_point.h"
 #include "sys/sys.h"
 
 namespace mpol::heap {
@@ -36,7 +37,8 @@ int Mover::take_up(uintptr_t start, uintptr_t end) {
     count_ = first_ = busy_count_ = 0;
     whole_ = false;
     full_ = {};
-    const int err = sys::move_pages(asked, address_, nullptr, node_);
+    int err = fail_point(sys::FailPoint::kMigrateQuery);
+    if (err == 0) err = sys::move_pages(asked, address_, nullptr, node_);
     if (err < 0) return err;
     for (unsigned i = 0; i < asked; ++i) {
         if (node_[i] < 0 || node_[i] >= static_cast<int>(kMaxNodes)) continue;  // Not present.
@@ -184,7 +186,10 @@ int Mover::run_batch(unsigned limit, Tally& tally, unsigned& ret_pages) {
     if (whole_) return run_whole(tally, ret_pages);
     const int to = home_[first_];
     const unsigned count = ret_pages = collect(std::min(limit, kPagesPerHuge));
-    int result = sys::move_pages(count, batch_, nodes_, status_);
+    int result = sys::fallible(sys::FailPoint::kMigrateMove, [&] {
+        return sys::move_pages(count, batch_, nodes_, status_);
+    });
+    (void)fail_point(sys::FailPoint::kMigrateMoved);
     if (result == -EPERM || result == -ENOSYS) return result;
     // Of the call as a whole it says that the process's cpuset leaves the node out.
     if (result == -EACCES) result = -ENODEV;
@@ -228,7 +233,10 @@ int Mover::run_whole(Tally& tally, unsigned& ret_pages) {
         return 0;
     }
     int status = kUnwritten;
-    int result = sys::move_pages(1, &address_[trial_], &to_, &status);
+    int result = sys::fallible(sys::FailPoint::kMigrateMove, [&] {
+        return sys::move_pages(1, &address_[trial_], &to_, &status);
+    });
+    (void)fail_point(sys::FailPoint::kMigrateMoved);
     if (result == -EPERM || result == -ENOSYS) return result;
     if (result == -EACCES) result = -ENODEV;
     const int from = node_[0];

@@ -11,6 +11,7 @@
 #include "heap/owner_table.h"
 #include "heap/scopes.h"
 #include "heap/weighted.h"
+#include "sys/fail_point.h"
 #include "sys/sys.h"
 
 namespace mpol::heap {
@@ -61,6 +62,7 @@ struct Range {
 // Reserves size bytes (a multiple of kRegionBytesMin) aligned to kRegionBytesMin.
 Range reserve_aligned(ScopeId scope, size_t size) {
     int err = 0;
+    if (fail_point(sys::FailPoint::kRegionReserve) != 0) return {};
     uintptr_t wanted = next_hint(scope).load(std::memory_order_relaxed);
     if (wanted == 0 && scope == kProcessScope) wanted = first_hint();
     auto* const hint = reinterpret_cast<void*>(wanted);
@@ -85,6 +87,10 @@ Range reserve_aligned(ScopeId scope, size_t size) {
 // no more than jemalloc itself would have taken (it asks in steps that grow with the heap).
 Range reserve_exactly(size_t size, size_t alignment, int prot, int& ret_errno) {
     const size_t slack = alignment - kPage;
+    if (const int refused = fail_point(sys::FailPoint::kRegionReserve); refused != 0) {
+        ret_errno = -refused;
+        return {};
+    }
     void* at = sys::reserve(nullptr, size + slack, prot, ret_errno);
     if (at == MAP_FAILED) return {};
     const auto start = reinterpret_cast<uintptr_t>(at);
@@ -116,6 +122,7 @@ void mirror_bound(const Region& region, mpol_ctl_region& out) {
 void mirror(unsigned row) {
     const Region& region = regions[row];
     mpol_ctl_region& out = local.regions[row];
+    if (fail_point(sys::FailPoint::kRegionMirror) != 0) return;
     if (!control::back_rows(&out, sizeof(out))) return;
     regions[row].mirrored.store(true, std::memory_order_release);
     control::store(out.size, uint64_t{region.size});
@@ -142,17 +149,20 @@ unsigned create_region(ScopeId scope, size_t size, size_t alignment) {
         control::record_error(MPOL_CTL_ERROR_REGION, ENOSPC, size);  // No row is left.
         return MPOL_CTL_REGIONS;
     }
+    (void)fail_point(sys::FailPoint::kRegionClaim);
     next_hint(scope).store(range.start + range.size, std::memory_order_relaxed);
     reserved.fetch_add(range.size, std::memory_order_relaxed);
     Region& region = regions[row];
     region.size = range.size;
     region.scope = scope;
     region.mappings = allot_mappings(scope_at(scope).reserved.fetch_add(range.size), range.size);
+    (void)fail_point(sys::FailPoint::kRegionEnter);
     owners.enter(range.start, range.size, scope);
     region.start.store(range.start, std::memory_order_release);
     mirror(row);
     control::store(local.header.regions_used, std::min(row + 1, MPOL_CTL_REGIONS));
     control::count(MPOL_CTL_RESERVED_BYTES, range.size);
+    (void)fail_point(sys::FailPoint::kRegionBind);
     bind_new_region(region, row);
     return row;
 }
@@ -163,8 +173,11 @@ bool commit(Region& region, unsigned row, size_t end) {
     const size_t wanted = std::min(round_up(end, kHugePage), region.size);
     const auto start = region.start.load(std::memory_order_relaxed);
     // From where this thread knows it committed: another's mprotect of the same part is harmless.
-    const int err = sys::protect(reinterpret_cast<void*>(start + committed), wanted - committed,
-                                 PROT_READ | PROT_WRITE);
+    int err = fail_point(sys::FailPoint::kRegionCommit);
+    if (err == 0) {
+        err = sys::protect(reinterpret_cast<void*>(start + committed), wanted - committed,
+                           PROT_READ | PROT_WRITE);
+    }
     if (err != 0) {
         control::record_error(MPOL_CTL_ERROR_COMMIT, -err, start, wanted);
         return false;
@@ -210,6 +223,7 @@ void* carve_from(unsigned row, size_t size, size_t alignment, bool& ret_no_memor
         begin = round_up(base + carved, alignment) - base;
         if (begin > region.size || region.size - begin < size) return nullptr;
     } while (!region.carved.compare_exchange_weak(carved, begin + size, std::memory_order_acq_rel));
+    (void)fail_point(sys::FailPoint::kRegionCarve);
     const Notice notice(MPOL_EVENT_MAP, reinterpret_cast<void*>(base + begin), size);
     if (!commit_carved(row, begin + size)) {
         ret_no_memory = true;

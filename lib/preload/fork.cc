@@ -28,6 +28,7 @@
 #include "preload/foreign_batch.h"
 #include "preload/process.h"
 #include "preload/slow_path.h"
+#include "sys/fail_point.h"
 #include "sys/sys.h"
 
 extern "C" {
@@ -75,10 +76,12 @@ constinit ForkHandlers jemalloc{};
 void prepare() {
     if (!heap::holds_all_locks()) check();
     const sys::ErrnoGuard guard;
+    (void)fail_point(sys::FailPoint::kForkPrepare);
     lock_stdio();
     heap::take_locks_for_fork();
     jemalloc.prepare();
     heap::close_growth();
+    (void)fail_point(sys::FailPoint::kForkLocked);
 }
 
 void parent() {
@@ -87,6 +90,7 @@ void parent() {
     jemalloc.parent();
     heap::drop_locks_after_fork();
     unlock_stdio(false);
+    (void)fail_point(sys::FailPoint::kForkParent);
 }
 
 // The parent's process policy, as the child's own segment will show it.
@@ -140,6 +144,7 @@ void write_legacy(const Legacy& legacy) {
 
 // The only thread. Locks are whose they may be.
 void leave_parent() {
+    (void)fail_point(sys::FailPoint::kForkChild);
     const Legacy legacy = read_legacy();
     const heap::KindLegacy kinds = heap::read_kinds();
     const heap::Inheritance own = heap::inheritance();
@@ -157,6 +162,7 @@ void leave_parent() {
     forget_helper();
     inherit_foreign();
     forget_threads(own);
+    (void)fail_point(sys::FailPoint::kForkRenewed);
 }
 
 void child() {

@@ -33,10 +33,13 @@ constexpr unsigned kWriters = 3;
 constexpr unsigned kProcessesMax = 1024;
 constexpr unsigned kWorkers = 2;
 constexpr int kSteps = 100;
-// All of them together leave the machine some time for who watches them.
-constexpr auto kPause = std::chrono::milliseconds(3);
+// Between two steps of a thread, for each process that there is: however many they are, all of them
+// together leave the machine some time for who watches them.
+constexpr auto kPausePerProcess = std::chrono::milliseconds(1);
 // Children before an exec.
-constexpr uint64_t kGenerationsToExec = 40;
+constexpr uint64_t kGenerationsToExec = 10;
+// Looked at after each kill; at the end all of them are.
+constexpr unsigned kReadPerKill = 20;
 
 // How far each thread of each process has come.
 struct Board {
@@ -70,12 +73,13 @@ void allocate_at_random(std::minstd_rand& random) {
     for (void* memory : held) std::free(memory);
 }
 
-[[noreturn]] void work_on(std::atomic<uint64_t>& worked, unsigned seed) {
+[[noreturn]] void work_on(std::atomic<uint64_t>& worked, unsigned seed,
+                          std::chrono::milliseconds pause) {
     std::minstd_rand random(seed);
     for (;;) {
         allocate_at_random(random);
         ++worked;
-        std::this_thread::sleep_for(kPause);
+        std::this_thread::sleep_for(pause);
     }
 }
 
@@ -92,32 +96,35 @@ bool fork_once(std::minstd_rand& random) {
     return status == 0;
 }
 
-void execute_again(const std::string& path, const std::string& row) {
-    const char* const argv[] = {"storm",      "--subject", "in_the_storm",
-                                path.c_str(), row.c_str(), nullptr};
-    ::execve("/proc/self/exe", const_cast<char**>(argv), environ);
+void execute_again() {
+    std::vector<const char*> argv = {"storm", "--subject", "in_the_storm"};
+    for (const std::string& argument : subject_arguments) argv.push_back(argument.c_str());
+    argv.push_back(nullptr);
+    ::execve("/proc/self/exe", const_cast<char**>(argv.data()), environ);
     ::_exit(8);
 }
 
 }  // namespace
 
-// Arguments: the board's path, its row there. Ends with 7 when a child did not end well.
+// Arguments: the board's path, its row there, how many there are. Ends with 7 when a child did not
+// end well.
 SUBJECT(in_the_storm) {
     Board::Row& row = board_at(subject_arguments[0]).rows[std::stoul(subject_arguments[1])];
     row.pid = ::getpid();
     ++row.executed;
+    const auto pause = std::stoi(subject_arguments[2]) * kPausePerProcess;
     const auto seed =
         static_cast<unsigned>(::getpid()) + static_cast<unsigned>(row.executed.load());
     for (unsigned i = 0; i < kWorkers; ++i) {
-        std::thread([&row, i, seed] { work_on(row.worked[i], seed + i); }).detach();
+        std::thread([&row, i, seed, pause] { work_on(row.worked[i], seed + i, pause); }).detach();
     }
     std::minstd_rand random(seed + kWorkers);
     for (uint64_t generation = 0; generation < kGenerationsToExec; ++generation) {
         if (!fork_once(random)) return 7;
         ++row.forked;
-        std::this_thread::sleep_for(kPause);
+        std::this_thread::sleep_for(pause);
     }
-    execute_again(subject_arguments[0], subject_arguments[1]);
+    execute_again();
     return 0;
 }
 
@@ -148,7 +155,8 @@ class Storm {
   public:
     Storm(uint64_t seed, unsigned processes)
         : random_(seed),
-          path_("/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(memory_)) {
+          path_("/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(memory_)),
+          subjects_(processes) {
         EXPECT_EQ(::ftruncate(memory_, sizeof(Board)), 0);
         board_ = &board_at(path_);
         for (unsigned i = 0; i < processes; ++i) start_process(i);
@@ -170,11 +178,12 @@ class Storm {
         }
     }
 
-    // Reads what all have; what nobody wrote is torn.
-    unsigned torn_reads(uint64_t& reads) {
+    // Reads what some have, one after the other; what nobody wrote is torn.
+    unsigned torn_reads(size_t count, uint64_t& reads) {
         unsigned torn = 0;
-        for (unsigned i = 0; i < subjects_.size(); ++i) {
-            auto target = control::Target::attach(board_->rows[i].pid, control::Access::kRead);
+        for (size_t i = 0; i < std::min(count, subjects_.size()); ++i) {
+            const pid_t pid = board_->rows[next_read_++ % subjects_.size()].pid;
+            auto target = control::Target::attach(pid, control::Access::kRead);
             if (!target) continue;  // It is between exec and its first allocation.
             ++reads;
             if (!number_of(target->process().asked)) ++torn;
@@ -237,11 +246,11 @@ class Storm {
 
   private:
     void start_process(unsigned row) {
-        if (subjects_.size() <= row) subjects_.resize(row + 1);
         subjects_[row].reset();
         board_->rows[row].pid = 0;
         subjects_[row] = std::make_unique<Subject>(
-            "in_the_storm", Options{.arguments = {path_, std::to_string(row)}});
+            "in_the_storm",
+            Options{.arguments = {path_, std::to_string(row), std::to_string(subjects_.size())}});
     }
 
     void start_writer(unsigned which) {
@@ -262,6 +271,7 @@ class Storm {
     std::string path_;
     Board* board_ = nullptr;
     std::vector<std::unique_ptr<Subject>> subjects_;
+    size_t next_read_ = 0;
     std::vector<pid_t> writers_;
 };
 
@@ -277,10 +287,10 @@ TEST(Chaos, StormOfKillsTearsAndHangsNothing) {
     for (unsigned i = 0; i < kills; ++i) {
         std::this_thread::sleep_for(std::chrono::microseconds(storm.random()() % 20'000));
         storm.kill_one();
-        torn += storm.torn_reads(reads);
+        torn += storm.torn_reads(kReadPerKill, reads);
     }
     storm.stop_writers();
-    torn += storm.torn_reads(reads);
+    torn += storm.torn_reads(processes, reads);
     EXPECT_EQ(torn, 0U);
     EXPECT_TRUE(storm.all_go_on());
     EXPECT_EQ(storm.take_one_more_rewrite(), processes);
