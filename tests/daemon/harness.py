@@ -26,6 +26,7 @@ SECONDS_MAX = int(os.environ.get("MPOL_PATIENCE_S", "60"))
 DEFAULT, PREFER, BIND, INTERLEAVE = 0, 1, 2, 3
 NONE, OUTSIDE, DAEMON = 0, 3, 5  # enum mpol_ctl_origin
 POLICY_WORDS = 24
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
 def median(values):
@@ -129,6 +130,15 @@ class Daemon:
         self.notify.bind(os.path.join(self.folder.name, "notify"))
         self.notify.settimeout(SECONDS_MAX)
         self.write_rules(rules)
+
+    @classmethod
+    def of_nobody(cls, rules, prefix=NOBODY):
+        """A user's own. Needs root."""
+        daemon = cls(rules, "--user", prefix=prefix)
+        for path in (daemon.folder.name, daemon.rules):
+            os.chown(path, 65534, 65534)
+        os.chmod(os.path.join(daemon.folder.name, "notify"), 0o777)
+        return daemon
 
     def __enter__(self):
         self.start()
