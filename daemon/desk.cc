@@ -56,6 +56,8 @@ DaemonStatus Desk::status() const {
     status.rules_loaded_ns = book_.loaded_ns();
     status.rules_error = book_.error();
     status.attached = keeper_.kept().size();
+    status.left_out = keeper_.left_out();
+    status.descriptors = keeper_.descriptors();
     status.log_first = log_.first();
     status.log_last = log_.last();
     return status;
@@ -85,6 +87,11 @@ control::Result<Account> Desk::explain(pid_t pid) const {
 control::Result<std::vector<Undone>> Desk::undo(pid_t pid, const Caller& caller) {
     if (keeper_.find(pid) == nullptr) return unknown(pid);
     return keeper_.undo(pid, words(caller));
+}
+
+control::Result<std::vector<Applied>> Desk::apply(pid_t pid, const Caller& caller) {
+    if (keeper_.find(pid) == nullptr) return unknown(pid);
+    return keeper_.apply(pid, words(caller));
 }
 
 control::Result<uint64_t> Desk::reload(const Caller& caller) {

@@ -26,6 +26,8 @@ class Desk : public Service {
     [[nodiscard]] control::Result<Account> explain(pid_t pid) const override;
     [[nodiscard]] control::Result<std::vector<Undone>> undo(pid_t pid,
                                                             const Caller& caller) override;
+    [[nodiscard]] control::Result<std::vector<Applied>> apply(pid_t pid,
+                                                              const Caller& caller) override;
     [[nodiscard]] control::Result<uint64_t> reload(const Caller& caller) override;
     [[nodiscard]] std::vector<LogEntry> log(uint64_t first, size_t count) const override;
     void on_log(std::function<void()> listener) override;

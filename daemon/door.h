@@ -17,12 +17,14 @@ inline constexpr const char* kDoorSocket = "hello";
 
 // The visitor's pid, and a pidfd of it where the kernel gives one with the connection (Linux 6.5).
 using Welcome = std::function<void(pid_t pid, Descriptor pidfd)>;
+// So many came at once that some may have found no place to wait in, and have gone.
+using Crowded = std::function<void()>;
 
 class Door {
   public:
     // path: of the socket, in a folder that the caller holds. Failure: errno of bind(2).
     [[nodiscard]] static control::Result<Door> open(sd_event* loop, const std::string& path,
-                                                    mode_t mode, Welcome welcome);
+                                                    mode_t mode, Welcome welcome, Crowded crowded);
     Door(Door&&) noexcept;
     Door& operator=(Door&&) noexcept;
     ~Door();

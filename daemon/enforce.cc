@@ -65,7 +65,7 @@ class Enforcer {
         const bool ours = asked.origin.kind == MPOL_CTL_ORIGIN_DAEMON;
         // The system's rules go before a user's.
         if (ours && asked.origin.uid == 0 && user_ != 0) {
-            if (wanted != nullptr) ++result_.left_alone;
+            if (wanted != nullptr) ++result_.of_system;
             return;
         }
         if (wanted == nullptr) return give_back(scope, tid, asked);
@@ -121,6 +121,37 @@ class Enforcer {
 
 Enforced enforce(control::Target& target, const Wanted& wanted) {
     return Enforcer(target).enforce(wanted);
+}
+
+std::string shortfall(const Wanted& wanted, const Enforced& done) {
+    if (!wanted.problem.empty()) return "degraded: " + wanted.problem;
+    if (!done.problem.empty()) return done.problem;
+    if (done.left_alone > 0) return "set by somebody else since";
+    if (done.of_system > 0) return "set by the system's daemon, whose rules go before a user's";
+    return {};
+}
+
+std::vector<Applied> rows_of(pid_t pid, const Wanted& wanted, const Enforced& done) {
+    std::vector<Applied> rows;
+    Applied row;
+    row.pid = pid;
+    row.comm = wanted.comm;
+    if (wanted.rule) row.rule = *wanted.rule;
+    for (const Change& change : done.changes) {
+        row.tid = change.tid;
+        row.done = true;
+        row.from = change.from;
+        row.to = change.to;
+        rows.push_back(row);
+    }
+    row.why = shortfall(wanted, done);
+    if (row.why.empty()) return rows;
+    row.tid = 0;
+    row.done = false;
+    row.from.clear();
+    row.to.clear();
+    rows.push_back(std::move(row));
+    return rows;
 }
 
 }  // namespace mpol::daemon

@@ -29,9 +29,16 @@ struct Enforced {
     std::vector<Change> changes;
     bool again = false;       // more is to do, or another writer was at it
     unsigned left_alone = 0;  // scopes that somebody else has set since
+    unsigned of_system = 0;   // scopes that the system's daemon has set, and this one is a user's
     std::string problem;      // what the kernel refused; or empty
 };
 
 [[nodiscard]] Enforced enforce(control::Target& target, const Wanted& wanted);
+
+// Why the process is not as the rules want it; empty: it is. One sentence.
+[[nodiscard]] std::string shortfall(const Wanted& wanted, const Enforced& done);
+
+// For whoever asked for it: a row for each change, and one for the shortfall.
+[[nodiscard]] std::vector<Applied> rows_of(pid_t pid, const Wanted& wanted, const Enforced& done);
 
 }  // namespace mpol::daemon

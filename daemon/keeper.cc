@@ -2,11 +2,13 @@
 // Coming and going.
 #include "daemon/keeper.h"
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 
@@ -25,6 +27,7 @@ constexpr unsigned kProbes = sizeof(kProbeAfterNs) / sizeof(kProbeAfterNs[0]);
 constexpr size_t kProbesMax = 8192;
 // Remembered at once; then all are new again.
 constexpr size_t kStrangersMax = 1024;
+constexpr uint64_t kLooksApartNs = 1'000'000'000;
 // Looked at in a row before others have their turn.
 constexpr uint64_t kProbeTurnNs = 5'000'000;
 
@@ -39,11 +42,13 @@ bool has_exited(const Descriptor& pidfd) {
 
 }  // namespace
 
-Keeper::Keeper(sd_event* loop, const RuleBook& book, AuditLog& log)
+Keeper::Keeper(sd_event* loop, const RuleBook& book, AuditLog& log, uint64_t descriptors)
     : loop_(loop),
       book_(book),
       log_(log),
       topology_(rules::read_topology()),
+      budget_(descriptors),
+      around_timer_(loop, CLOCK_MONOTONIC, [this] { look_around(); }),
       probe_timer_(loop, CLOCK_MONOTONIC, [this] { run_probes(); }),
       later_timer_(loop, CLOCK_MONOTONIC, [this] { run_later(); }),
       pending_timer_(loop, CLOCK_MONOTONIC, [this] { check_pending(); }),
@@ -80,12 +85,16 @@ void Keeper::meet(pid_t pid, Descriptor pidfd, uint64_t now_ns) {
     strangers_[pid].spend(now_ns, sys::monotonic_ns());
 }
 
-// False: it has no segment (yet).
+// False: it has no segment (yet), or there is no room for it.
 bool Keeper::attach(pid_t pid, Descriptor pidfd) {
     const uint64_t now_ns = sys::monotonic_ns();
     auto target = control::Target::attach(pid, control::Access::kWrite);
     // Of the process that the pidfd is of, if that lives still.
     if (!target || has_exited(pidfd)) return false;
+    if (budget_.is_full()) {
+        leave_out();
+        return false;
+    }
     auto kept = std::make_unique<Kept>();
     kept->keeper = this;
     kept->pid = pid;
@@ -97,9 +106,28 @@ bool Keeper::attach(pid_t pid, Descriptor pidfd) {
         return false;
     }
     kept->exit_source.reset(source);
+    budget_.add_process();
+    kept->keeps_descriptor = budget_.keep_segment();
+    follow(pid, true);  // First: what changes while it is looked at is heard of.
     Kept& placed = *(kept_[pid] = std::move(kept));
     evaluate(placed, now_ns);
     return true;
+}
+
+void Keeper::follow(pid_t pid, bool followed) const {
+    if (following_) following_(pid, followed);
+}
+
+void Keeper::leave_out() {
+    if (left_out_++ > 0) return;
+    LogEntry entry;
+    entry.event = "full";
+    entry.by = "mpold";
+    entry.why = fmt::format(
+        "{} descriptors suffice for {} processes; others are left out until some end "
+        "(RLIMIT_NOFILE, LimitNOFILE= of the unit)",
+        budget_.limit(), kept_.size());
+    log_.add(std::move(entry));
 }
 
 // Its segment is another one when it has executed a program.
@@ -119,7 +147,15 @@ int Keeper::on_exit(sd_event_source*, int, uint32_t, void* opaque) {
 
 // Names in the queues are looked up when their turn comes.
 void Keeper::drop(pid_t pid) {
-    kept_.erase(pid);
+    const auto found = kept_.find(pid);
+    if (found == kept_.end()) return;
+    budget_.drop_process(found->second->keeps_descriptor);
+    kept_.erase(found);
+    follow(pid, false);
+    if (machine_ != nullptr) machine_->forget(pid);
+    if (left_out_ == 0 || !budget_.has_room()) return;
+    left_out_ = 0;
+    look_around_soon();
 }
 
 void Keeper::happened(const ProcessEvent& event) {
@@ -186,7 +222,12 @@ void Keeper::run_probes() {
     }
 }
 
+void Keeper::look_around_soon() {
+    around_timer_.set_by_ns(std::max(may_look_ns_, sys::monotonic_ns()));
+}
+
 void Keeper::look_around() {
+    may_look_ns_ = sys::monotonic_ns() + kLooksApartNs;
     for (const pid_t pid : control::all_processes()) {
         // At once, and once more: it may be about to have its segment.
         if (find(pid) == nullptr) probe_in(0, {pid, kProbes - 2});

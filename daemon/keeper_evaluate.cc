@@ -13,12 +13,15 @@
 namespace mpol::daemon {
 namespace {
 
-// When a published policy is looked at whether it is in force: after 1 ms, then after twice as
-// long, until about a second has passed.
+// When a published policy is looked at whether it is in force: after 1 ms, then whenever four times
+// as long has passed, and after a second for the last time.
 constexpr uint64_t kFirstLookNs = 1'000'000;
 constexpr uint64_t kLastLookNs = 1'000'000'000;
+constexpr uint64_t kLooksApart = 4;
 // Changes whose latency is found out; those beyond are logged without.
 constexpr size_t kPendingMax = 16384;
+
+constexpr const char* kByRule = "rule";
 
 const char* event_of(Deed deed) {
     return deed == Deed::kSet ? "apply" : "give back";
@@ -32,7 +35,7 @@ LogEntry Keeper::entry_of(const Kept& kept, std::string event) const {
     entry.pid = kept.pid;
     entry.uid = kept.uid;
     entry.comm = kept.comm;
-    entry.by = "rule";
+    entry.by = kByRule;
     if (kept.rule) entry.rule = *kept.rule;
     return entry;
 }
@@ -46,38 +49,46 @@ bool Keeper::respect_undo(Kept& kept) {
     return true;
 }
 
+// False: its end, or its next knock, will come.
+bool Keeper::unfold(Kept& kept) {
+    if (kept.renewed) renew(kept);
+    if (!kept.target) return false;
+    const auto unfolded = kept.target->unfold();
+    if (unfolded) return true;
+    if (unfolded.error().err == ENODEV) renew(kept);  // It has put it elsewhere.
+    return kept.target && kept.target->unfold();
+}
+
+void Keeper::fold(Kept& kept) {
+    using Folded = control::Target::Folded;
+    kept.target->fold(kept.keeps_descriptor ? Folded::kOneDescriptor : Folded::kNone);
+}
+
 void Keeper::evaluate(Kept& kept, uint64_t since_ns) {
     const uint64_t begin_ns = sys::monotonic_ns();
     kept.queued = false;
-    if (kept.renewed) renew(kept);
-    // Else its end, or its next knock, will come.
-    if (!kept.target || !kept.target->unfold())
-        return kept.share.spend(begin_ns, sys::monotonic_ns());
-    kept.busy = 0;
-    kept.changes_by_itself = false;
-    if (!respect_undo(kept)) {
-        const auto set = book_.rules();
-        const auto wanted = wanted_of(kept.pid, *set, topology_, rules::local_moment());
-        if (wanted) {
-            const Enforced done = enforce(*kept.target, *wanted);
-            record(kept, *wanted, done, since_ns);
-        }
-    }
-    kept.target->fold();
+    if (!unfold(kept)) return kept.share.spend(begin_ns, sys::monotonic_ns());
+    if (!respect_undo(kept)) (void)bring(kept, since_ns, kByRule);
+    fold(kept);
     // Now that it has its policy; it may have moved since it was followed.
     if (machine_ != nullptr) machine_->follow(kept.pid);
     spend(kept, begin_ns);
 }
 
+// What has changed, and what could not be done. Precondition: unfolded.
+std::vector<Applied> Keeper::bring(Kept& kept, uint64_t since_ns, const std::string& by) {
+    kept.busy = 0;
+    kept.changes_by_itself = false;
+    const auto set = book_.rules();
+    const auto wanted = wanted_of(kept.pid, *set, topology_, rules::local_moment());
+    if (!wanted) return {};  // Its end will be told.
+    const Enforced done = enforce(*kept.target, *wanted);
+    record(kept, *wanted, done, since_ns, by);
+    return rows_of(kept.pid, *wanted, done);
+}
+
 void Keeper::note(Kept& kept, const Wanted& wanted, const Enforced& done) {
-    std::string said;
-    if (!wanted.problem.empty()) {
-        said = "degraded: " + wanted.problem;
-    } else if (!done.problem.empty()) {
-        said = done.problem;
-    } else if (done.left_alone > 0) {
-        said = "set by somebody else since";
-    }
+    std::string said = shortfall(wanted, done);
     if (said == kept.note) return;
     const bool better = said.empty();
     LogEntry entry = entry_of(kept, better                   ? "restore"
@@ -88,7 +99,8 @@ void Keeper::note(Kept& kept, const Wanted& wanted, const Enforced& done) {
     log_.add(std::move(entry));
 }
 
-void Keeper::record(Kept& kept, const Wanted& wanted, const Enforced& done, uint64_t since_ns) {
+void Keeper::record(Kept& kept, const Wanted& wanted, const Enforced& done, uint64_t since_ns,
+                    const std::string& by) {
     kept.comm = wanted.comm;
     // What is given back was given by the rule from before.
     const auto rule_before = std::exchange(kept.rule, wanted.rule);
@@ -102,6 +114,7 @@ void Keeper::record(Kept& kept, const Wanted& wanted, const Enforced& done, uint
     if (done.again) kept.busy = done.changes.empty() ? kept.busy + 1 : 1;
     for (const Change& change : done.changes) {
         LogEntry entry = entry_of(kept, event_of(change.deed));
+        entry.by = by;
         entry.tid = change.tid;
         entry.from = change.from;
         entry.to = change.to;
@@ -114,15 +127,14 @@ void Keeper::record(Kept& kept, const Wanted& wanted, const Enforced& done, uint
             continue;
         }
         entry.time_ns = sys::realtime_ns();
-        pending_.push_back({std::move(entry), change.scope, change.generation, since_ns});
-        pending_pause_ns_ = kFirstLookNs;
-        pending_timer_.set_by_ns(sys::monotonic_ns() + kFirstLookNs);
+        wait_for({std::move(entry), change.scope, change.generation, since_ns},
+                 sys::monotonic_ns() + kFirstLookNs);
     }
     note(kept, wanted, done);
 }
 
 // False: it is to be looked at again.
-bool Keeper::settle(Pending& one, const Kept* kept, uint64_t now_ns, bool last_look) {
+bool Keeper::settle(Pending& one, Kept* kept, uint64_t now_ns, bool last_look) {
     const bool there = kept != nullptr && kept->target;
     const bool applied = there && kept->target->in_force(one.scope, one.generation);
     if (applied) one.entry.latency_us = (now_ns - one.since_ns) / 1000;
@@ -130,65 +142,37 @@ bool Keeper::settle(Pending& one, const Kept* kept, uint64_t now_ns, bool last_l
     if (!applied) {
         one.entry.why = there && !last_look
                             ? "not taken up within a second"
-                            : "it ended, or has another program, before it took it up";
+                            : "it ended, or has another program, before it was seen to take it up";
     }
     log_.add(std::move(one.entry));
     return true;
 }
 
-void Keeper::settle_all_of(const Kept& kept) {
+void Keeper::settle_all_of(Kept& kept) {
     const uint64_t now_ns = sys::monotonic_ns();
-    std::erase_if(pending_, [&](Pending& one) {
-        return one.entry.pid == kept.pid && settle(one, &kept, now_ns, true);
-    });
+    for (auto at = pending_.begin(); at != pending_.end();) {
+        const bool settled =
+            at->second.entry.pid == kept.pid && settle(at->second, &kept, now_ns, true);
+        at = settled ? pending_.erase(at) : std::next(at);
+    }
+}
+
+void Keeper::wait_for(Pending change, uint64_t look_ns) {
+    pending_.emplace(look_ns, std::move(change));
+    pending_timer_.set_by_ns(look_ns);
 }
 
 void Keeper::check_pending() {
     const uint64_t now_ns = sys::monotonic_ns();
-    std::erase_if(pending_,
-                  [&](Pending& one) { return settle(one, find(one.entry.pid), now_ns, false); });
-    if (pending_.empty()) return;
-    pending_pause_ns_ = std::min(pending_pause_ns_ * 4, kLastLookNs);
-    pending_timer_.set_at_ns(now_ns + pending_pause_ns_);
-}
-
-control::Result<std::vector<Undone>> Keeper::undo(pid_t pid, const std::string& by) {
-    Kept* const kept = find(pid);
-    if (kept == nullptr || !kept->target) {
-        return tl::unexpected(control::fail(ESRCH, fmt::format("process {} is not kept", pid)));
+    while (!pending_.empty() && pending_.begin()->first <= now_ns) {
+        auto node = pending_.extract(pending_.begin());
+        Pending& one = node.mapped();
+        if (settle(one, find(one.entry.pid), now_ns, false)) continue;
+        const uint64_t passed_ns = now_ns - one.since_ns;
+        node.key() = one.since_ns + std::min(passed_ns * kLooksApart, kLastLookNs);
+        pending_.insert(std::move(node));
     }
-    if (const auto unfolded = kept->target->unfold(); !unfolded) {
-        return tl::unexpected(unfolded.error());
-    }
-    const auto given = kept->target->undo(0);
-    std::vector<Undone> all;
-    if (given) {
-        for (const control::GivenBack& one : *given) all.push_back(record_undo(*kept, one, by));
-        kept->note = "undone by " + by;
-        kept->policy.clear();
-    }
-    kept->target->fold();
-    if (!given) return tl::unexpected(given.error());
-    return all;
-}
-
-Undone Keeper::record_undo(const Kept& kept, const control::GivenBack& given,
-                           const std::string& by) {
-    Undone undone;
-    undone.pid = kept.pid;
-    undone.tid = given.scope ? kept.target->outer_tid(given.scope->tid) : 0;
-    undone.comm = kept.comm;
-    undone.done = given.holder == control::Holder::kDaemon;
-    if (undone.done && given.had_policy) undone.policy = policy_text(given.before);
-    if (!undone.done) undone.why = "set by hand since";
-    LogEntry entry = entry_of(kept, undone.done ? "undo" : "leave");
-    entry.tid = undone.tid;
-    entry.from = undone.done && !given.scope ? kept.policy : "";
-    entry.to = undone.policy;
-    entry.why = undone.why;
-    entry.by = by;
-    log_.add(std::move(entry));
-    return undone;
+    if (!pending_.empty()) pending_timer_.set_at_ns(pending_.begin()->first);
 }
 
 }  // namespace mpol::daemon

@@ -32,8 +32,9 @@ struct Kept {
     std::string note;                      // why it is not as the rule says; or empty
     bool changes_by_itself = false;
     bool queued = false;
-    bool renewed = false;  // it has knocked again: its program may be another
-    unsigned busy = 0;     // times in a row that another writer was at it
+    bool keeps_descriptor = false;  // of its segment, between two looks
+    bool renewed = false;           // it has knocked again: its program may be another
+    unsigned busy = 0;              // times in a row that another writer was at it
 
     Share share;
     uint64_t later_at_ns = 0;  // when it is looked at again by itself; 0: it is not

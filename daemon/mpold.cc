@@ -34,23 +34,24 @@ control::Failure loop_failure(int err) {
 
 }  // namespace
 
-Mpold::Mpold(const Options& options, EventLoop loop, Descriptor folder)
+Mpold::Mpold(const Options& options, EventLoop loop, Descriptor folder, uint64_t descriptors)
     : options_(options),
       loop_(std::move(loop)),
       folder_(std::move(folder)),
       log_(options.folder + "/log"),
       book_(loop_.get(), options.rules, ::geteuid(),
             [this](const std::string& error) { rules_read(error, "a change of the files"); }),
-      keeper_(loop_.get(), book_, log_) {}
+      keeper_(loop_.get(), book_, log_, descriptors) {}
 
 control::Result<std::unique_ptr<Mpold>> Mpold::start(const Options& options) {
     auto folder = hold_folder(options.folder);
     if (!folder) return tl::unexpected(folder.error());
     sd_event* raw = nullptr;
     if (const int err = sd_event_new(&raw); err < 0) return tl::unexpected(loop_failure(err));
-    raise_descriptor_limit();
+    const uint64_t descriptors = raise_descriptor_limit();
     raise_priority();
-    std::unique_ptr<Mpold> mpold(new Mpold(options, EventLoop(raw), std::move(*folder)));
+    std::unique_ptr<Mpold> mpold(
+        new Mpold(options, EventLoop(raw), std::move(*folder), descriptors));
     if (const auto opened = mpold->open(); !opened) return tl::unexpected(opened.error());
     return mpold;
 }
@@ -65,11 +66,13 @@ control::Result<void> Mpold::open() {
     if (!machine) return tl::unexpected(machine.error());
     machine_.emplace(std::move(*machine));
     keeper_.set_machine(*machine_);
-    auto door = Door::open(loop_.get(), options_.folder + "/" + kDoorSocket, 0666,
-                           [this](pid_t pid, Descriptor pidfd) {
-                               hear_events();  // Its exec came before its knock.
-                               keeper_.arrived(pid, std::move(pidfd));
-                           });
+    auto door = Door::open(
+        loop_.get(), options_.folder + "/" + kDoorSocket, 0666,
+        [this](pid_t pid, Descriptor pidfd) {
+            hear_events();  // Its exec came before its knock.
+            keeper_.arrived(pid, std::move(pidfd));
+        },
+        [this] { keeper_.look_around_soon(); });
     if (!door) return tl::unexpected(door.error());
     if (const auto dropped = drop_privileges(); !dropped) return dropped;
     const auto read = book_.read();
@@ -88,14 +91,19 @@ control::Result<void> Mpold::open() {
 }
 
 void Mpold::open_events() {
-    auto opened = ProcessEvents::open(
-        [this](const ProcessEvent& event) { keeper_.happened(event); },
-        {ProcessEventKind::kExec, ProcessEventKind::kRename, ProcessEventKind::kMove});
+    // Ends are told by pidfds. A fork's child knocks, too: it has no need to be heard of at once.
+    Wish wish;
+    wish.kinds.erase(ProcessEventKind::kExit);
+    wish.urgent = {ProcessEventKind::kExec, ProcessEventKind::kRename, ProcessEventKind::kMove};
+    wish.followed_only = true;
+    auto opened =
+        ProcessEvents::open([this](const ProcessEvent& event) { keeper_.happened(event); }, wish);
     if (!opened) {
         events_note_ = opened.error().what;
         return;
     }
     events_.emplace(std::move(*opened));
+    keeper_.on_following([this](pid_t pid, bool followed) { events_->follow(pid, followed); });
     sd_event_source* source = nullptr;
     if (sd_event_add_io(loop_.get(), &source, events_->fd(), EPOLLIN, on_events, this) >= 0) {
         events_source_.reset(source);

@@ -22,7 +22,7 @@ class Mpold {
     [[nodiscard]] int run();
 
   private:
-    Mpold(const Options& options, EventLoop loop, Descriptor folder);
+    Mpold(const Options& options, EventLoop loop, Descriptor folder, uint64_t descriptors);
 
     [[nodiscard]] control::Result<void> open();
     void open_events();

@@ -81,14 +81,22 @@ struct ProcessEvents::Loaded {
     }
 
     // 0 or -errno.
-    int load(const std::set<ProcessEventKind>& urgent, bool with_moves) {
+    int load(const Wish& wish, bool with_moves) {
         process_bpf__destroy(programs);
         programs = process_bpf__open();
         if (programs == nullptr) return -errno;
-        bpf_program__set_autoload(programs->progs.on_move, with_moves);
+        const auto load_for = [&](ProcessEventKind kind, bpf_program* program, bool there = true) {
+            bpf_program__set_autoload(program, there && wish.kinds.contains(kind));
+        };
+        load_for(ProcessEventKind::kFork, programs->progs.on_fork);
+        load_for(ProcessEventKind::kExec, programs->progs.on_exec);
+        load_for(ProcessEventKind::kExit, programs->progs.on_exit);
+        load_for(ProcessEventKind::kRename, programs->progs.on_rename);
+        load_for(ProcessEventKind::kMove, programs->progs.on_move, with_moves);
         uint32_t bits = 0;
-        for (const ProcessEventKind kind : urgent) bits |= 1U << record_kind(kind);
+        for (const ProcessEventKind kind : wish.urgent) bits |= 1U << record_kind(kind);
         programs->rodata->urgent = bits;
+        programs->rodata->followed_only = wish.followed_only;
         return process_bpf__load(programs);
     }
     static int on_record(void* opaque, void* data, size_t size);
@@ -116,8 +124,7 @@ ProcessEvents::ProcessEvents(ProcessEvents&&) noexcept = default;
 ProcessEvents& ProcessEvents::operator=(ProcessEvents&&) noexcept = default;
 ProcessEvents::~ProcessEvents() = default;
 
-control::Result<ProcessEvents> ProcessEvents::open(Handler handler,
-                                                   const std::set<ProcessEventKind>& urgent) {
+control::Result<ProcessEvents> ProcessEvents::open(Handler handler, const Wish& wish) {
     if (!in_initial_pid_namespace()) {
         return tl::unexpected(control::fail(
             EINVAL,
@@ -127,9 +134,9 @@ control::Result<ProcessEvents> ProcessEvents::open(Handler handler,
     last_warning.clear();
     libbpf_set_print(keep_warning);
     auto loaded = std::make_unique<Loaded>(std::move(handler));
-    int err = loaded->load(urgent, true);
+    int err = loaded->load(wish, true);
     // A kernel without cgroups has no moves between them.
-    if (err == -ESRCH || err == -ENOENT) err = loaded->load(urgent, false);
+    if (err == -ESRCH || err == -ENOENT) err = loaded->load(wish, false);
     if (err != 0) return tl::unexpected(failed(-err, "loaded"));
     loaded->ring = ring_buffer__new(bpf_map__fd(loaded->programs->maps.events), Loaded::on_record,
                                     loaded.get(), nullptr);
@@ -145,6 +152,17 @@ int ProcessEvents::fd() const {
 
 int ProcessEvents::dispatch() {
     return ring_buffer__consume(loaded_->ring);
+}
+
+void ProcessEvents::follow(pid_t pid, bool followed) {
+    if (pid <= 0 || pid >= MPOL_PROCESS_PIDS) return;
+    auto* const word = &loaded_->programs->bss->followed[pid / 64];
+    const auto bit = decltype(*word + 0){1} << (pid % 64);
+    if (followed) {
+        __atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
+    } else {
+        __atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED);
+    }
 }
 
 uint64_t ProcessEvents::lost() const {

@@ -30,15 +30,23 @@ inline const std::set<ProcessEventKind> kAllKinds = {
     ProcessEventKind::kFork, ProcessEventKind::kExec, ProcessEventKind::kExit,
     ProcessEventKind::kRename, ProcessEventKind::kMove};
 
+// Which events are wanted. Those that are not are never recorded.
+struct Wish {
+    std::set<ProcessEventKind> kinds = kAllKinds;
+    // Those for which fd() becomes readable; the others come along with them.
+    std::set<ProcessEventKind> urgent = kAllKinds;
+    // Of those who are followed only; of a fork, whose parent is. All the same every kExec.
+    bool followed_only = false;
+};
+
 class ProcessEvents {
   public:
     using Handler = std::function<void(const ProcessEvent&)>;
 
     // Failure: EPERM without the capabilities, ENOSYS on a kernel without BTF or BPF, EINVAL in
     // another pid namespace.
-    // urgent: the kinds for which fd() becomes readable; the others come along with them.
-    [[nodiscard]] static control::Result<ProcessEvents> open(
-        Handler handler, const std::set<ProcessEventKind>& urgent = kAllKinds);
+    [[nodiscard]] static control::Result<ProcessEvents> open(Handler handler,
+                                                             const Wish& wish = {});
 
     ProcessEvents(ProcessEvents&&) noexcept;
     ProcessEvents& operator=(ProcessEvents&&) noexcept;
@@ -48,6 +56,8 @@ class ProcessEvents {
     [[nodiscard]] int fd() const;
     // Hands over what has come. Returns the number of events.
     int dispatch();
+    // No system call. A pid that no kernel gives out is nobody's.
+    void follow(pid_t pid, bool followed);
     // Events that found the ring full, ever.
     [[nodiscard]] uint64_t lost() const;
 

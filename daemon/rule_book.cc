@@ -20,17 +20,23 @@ constexpr uint64_t kSettleNs = 100'000'000;
 constexpr uint32_t kChanges = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |
                               IN_DELETE_SELF | IN_MOVE_SELF | IN_CREATE;
 
-// Of a folder that does not exist, the nearest one above it that does: its entries tell when it
-// does.
-std::filesystem::path watched_path(const std::string& from) {
+struct Watched {
+    std::filesystem::path folder;
+    std::string entry;  // empty: every rule file in it
+};
+
+// Of a file the folder: editors put a new file in its place. Of a folder that does not exist, the
+// nearest one above it that does: its entry tells when it does.
+Watched watched_by(const std::string& from) {
     std::error_code ignored;
-    std::filesystem::path path = from;
-    // Of a file the folder: editors put a new file in its place.
-    if (!std::filesystem::is_directory(path, ignored)) path = path.parent_path();
-    while (path.has_relative_path() && !std::filesystem::is_directory(path, ignored)) {
-        path = path.parent_path();
+    Watched watched{from, {}};
+    while (watched.folder.has_relative_path() &&
+           !std::filesystem::is_directory(watched.folder, ignored)) {
+        watched.entry = watched.folder.filename();
+        watched.folder = watched.folder.parent_path();
     }
-    return path.empty() ? "." : path;
+    if (watched.folder.empty()) watched.folder = ".";
+    return watched;
 }
 
 std::string all_errors(const rules::Diagnostics& diagnostics) {
@@ -61,16 +67,34 @@ RuleBook::RuleBook(sd_event* loop, std::string from, uid_t owner,
 
 int RuleBook::on_change(sd_event_source*, int fd, uint32_t, void* opaque) {
     alignas(inotify_event) char events[4096];
-    while (::read(fd, events, sizeof(events)) > 0) {
-    }
     auto* const book = static_cast<RuleBook*>(opaque);
-    book->settled_.set_at_ns(sys::monotonic_ns() + kSettleNs);
+    bool changed = false;
+    for (ssize_t size = 1; (size = ::read(fd, events, sizeof(events))) > 0;) {
+        for (const char* at = events; at < events + size;) {
+            const auto* const event = reinterpret_cast<const inotify_event*>(at);
+            changed = changed || book->concerns(event->mask, event->len > 0 ? event->name : "");
+            at += sizeof(*event) + event->len;
+        }
+    }
+    if (changed) book->settled_.set_at_ns(sys::monotonic_ns() + kSettleNs);
     return 0;
+}
+
+// The folder may be that of the daemon's sockets and log, or any other that much happens in.
+bool RuleBook::concerns(uint32_t mask, std::string_view name) const {
+    if ((mask & IN_Q_OVERFLOW) != 0) return true;
+    if ((mask & IN_IGNORED) != 0) return false;
+    return name.empty() || (entry_.empty() ? name.ends_with(".toml") : name == entry_);
 }
 
 // The same folder as before keeps its watch.
 void RuleBook::watch() {
-    if (inotify_) ::inotify_add_watch(inotify_.get(), watched_path(from_).c_str(), kChanges);
+    if (!inotify_) return;
+    auto [folder, entry] = watched_by(from_);
+    const int watched = ::inotify_add_watch(inotify_.get(), folder.c_str(), kChanges);
+    if (watched_ >= 0 && watched != watched_) ::inotify_rm_watch(inotify_.get(), watched_);
+    watched_ = watched;
+    entry_ = std::move(entry);
 }
 
 control::Result<uint64_t> RuleBook::failed(int err, std::string what) {
@@ -86,18 +110,13 @@ control::Result<uint64_t> RuleBook::read() {
         return failed(failure.err, fmt::format("{}: {}", failure.path, failure.what));
     }
     rules::Diagnostics diagnostics;
-    auto set = std::make_shared<RuleSet>();
+    rules::CompiledRules compiled;
     // Who has written no rules has none.
-    if (sources) set->compiled = rules::compile_sources(*sources, diagnostics);
+    if (sources) compiled = rules::compile_sources(*sources, diagnostics);
     if (!diagnostics.empty()) return failed(EINVAL, all_errors(diagnostics));
-    for (const rules::Rule& rule : set->compiled.rules) {
-        set->names.push_back(
-            std::make_shared<RuleName>(RuleName{rule.name, rule.file, rule.at.line}));
-        set->scheduled = set->scheduled || !rule.schedule.empty();
-    }
     error_.clear();
     loaded_ns_ = sys::realtime_ns();
-    rules_ = std::move(set);
+    rules_ = std::make_shared<RuleSet>(rule_set_of(std::move(compiled)));
     return rules_->compiled.rules.size();
 }
 

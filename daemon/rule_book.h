@@ -7,22 +7,15 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "control/attach.h"
-#include "daemon/api/service.h"
 #include "daemon/descriptor.h"
 #include "daemon/event_loop.h"
-#include "daemon/rules/compile.h"
+#include "daemon/rule_set.h"
 #include "daemon/timer.h"
 
 namespace mpol::daemon {
-
-// One reading of the files. Values; stays whole while somebody works by it.
-struct RuleSet {
-    rules::CompiledRules compiled;
-    std::vector<std::shared_ptr<const RuleName>> names;  // of compiled.rules, in their order
-    bool scheduled = false;                              // some rule has a schedule
-};
 
 class RuleBook {
   public:
@@ -44,6 +37,7 @@ class RuleBook {
   private:
     static int on_change(sd_event_source* source, int fd, uint32_t events, void* opaque);
     void watch();
+    [[nodiscard]] bool concerns(uint32_t mask, std::string_view name) const;
     [[nodiscard]] control::Result<uint64_t> failed(int err, std::string what);
 
     std::string from_;
@@ -53,6 +47,9 @@ class RuleBook {
     uint64_t loaded_ns_ = 0;
     std::string error_;
     Descriptor inotify_;
+    int watched_ = -1;
+    // The entry of the watched folder that counts; empty: every rule file.
+    std::string entry_;
     EventSource source_;
     Timer settled_;
 };

@@ -58,6 +58,17 @@ class Planner {
 
 }  // namespace
 
+RuleSet rule_set_of(rules::CompiledRules compiled) {
+    RuleSet set;
+    for (const rules::Rule& rule : compiled.rules) {
+        set.names.push_back(
+            std::make_shared<RuleName>(RuleName{rule.name, rule.file, rule.at.line}));
+        set.scheduled = set.scheduled || !rule.schedule.empty();
+    }
+    set.compiled = std::move(compiled);
+    return set;
+}
+
 std::optional<Wanted> wanted_of(pid_t pid, const RuleSet& rules, const rules::Topology& topology,
                                 const rules::Moment& now) {
     const auto facts = rules::read_facts(pid, rules.compiled.needs);

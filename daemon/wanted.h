@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/rule_book.h"
+#include "daemon/rule_set.h"
 #include "daemon/rules/engine.h"
 #include "daemon/rules/plan.h"
 

@@ -14,6 +14,7 @@ interface io.mpol.Daemon
 type RuleName (name: string, file: string, line: int)
 
 # events: how the daemon learns of processes, and why not by better means.
+# left_out: processes under control that are not kept, because the daemon's descriptors don't suffice.
 # log_first, log_last: sequences of the log's oldest and newest entry; 0: it is empty.
 type DaemonStatus (
     version: string,
@@ -26,6 +27,8 @@ type DaemonStatus (
     rules_loaded_ns: int,
     rules_error: string,
     attached: int,
+    left_out: int,
+    descriptors: int,
     log_first: int,
     log_last: int
 )
@@ -69,6 +72,18 @@ type Undone (
     why: string
 )
 
+# One scope put under its rule, or not and why.
+type Applied (
+    pid: int,
+    tid: int,
+    comm: string,
+    rule: ?RuleName,
+    done: bool,
+    from: string,
+    to: string,
+    why: string
+)
+
 method Status() -> (status: DaemonStatus)
 
 # The processes that the caller may know of. Needs "more": a page in each reply.
@@ -79,6 +94,10 @@ method Explain(pid: int) -> (account: Account)
 # Gives processes back what they had before the daemon touched them. Without a pid: all that the
 # caller may undo; needs "more" then.
 method Undo(pid: ?int) -> (undone: []Undone)
+
+# Puts processes under their rules now, those that were undone, too. Told is what changed and what
+# could not be done. Without a pid: all that the caller may; needs "more" then.
+method Apply(pid: ?int) -> (applied: []Applied)
 
 # Reads the rules again; returns their number.
 method Reload() -> (rules: int)

@@ -37,6 +37,8 @@ void members(auto&& visit, MaybeConst<DaemonStatus> auto& it) {
     visit("rules_loaded_ns", it.rules_loaded_ns);
     visit("rules_error", it.rules_error);
     visit("attached", it.attached);
+    visit("left_out", it.left_out);
+    visit("descriptors", it.descriptors);
     visit("log_first", it.log_first);
     visit("log_last", it.log_last);
 }
@@ -73,6 +75,16 @@ void members(auto&& visit, MaybeConst<Undone> auto& it) {
     visit("comm", it.comm);
     visit("done", it.done);
     visit("policy", it.policy);
+    visit("why", it.why);
+}
+void members(auto&& visit, MaybeConst<Applied> auto& it) {
+    visit("pid", it.pid);
+    visit("tid", it.tid);
+    visit("comm", it.comm);
+    visit("rule", it.rule);
+    visit("done", it.done);
+    visit("from", it.from);
+    visit("to", it.to);
     visit("why", it.why);
 }
 

@@ -92,36 +92,58 @@ Replies explain(const Question& question) {
     return Reply{{{"account", to_wire(*account)}}};
 }
 
-// A page's processes in one turn of the loop. One that can't be undone now is told among the rest.
-std::vector<Undone> undo_page(Service& service, const Caller& caller, ProcessPages& pages) {
-    std::vector<Undone> out;
+// What is done to one process, or to all that the caller may reach.
+template <class Done>
+struct Deed {
+    const char* answer;  // the reply's member
+    control::Result<std::vector<Done>> (Service::*run)(pid_t pid, const Caller& caller);
+};
+
+// A page's processes in one turn of the loop. One that can't be reached now is told among the rest.
+template <class Done>
+std::vector<Done> page_of(Service& service, const Caller& caller, ProcessPages& pages,
+                          const Deed<Done>& deed) {
+    std::vector<Done> out;
     for (const AttachedProcess& process : pages.next()) {
-        auto undone = service.undo(process.pid, caller);
-        if (undone) {
-            std::move(undone->begin(), undone->end(), std::back_inserter(out));
-        } else if (undone.error().err != ESRCH) {
-            out.push_back({process.pid, 0, process.comm, false, {}, undone.error().what});
+        auto done = (service.*deed.run)(process.pid, caller);
+        if (done) {
+            std::move(done->begin(), done->end(), std::back_inserter(out));
+        } else if (done.error().err != ESRCH) {
+            Done failed;
+            failed.pid = process.pid;
+            failed.comm = process.comm;
+            failed.why = done.error().what;
+            out.push_back(std::move(failed));
         }
     }
     return out;
 }
 
-Replies undo(const Question& question) {
+template <class Done>
+Replies do_to_one_or_all(const Question& question, const Deed<Done>& deed) {
     pid_t pid = 0;
     if (const auto bad = refuse_unknown(question.call, {"pid"})) return *bad;
     if (const auto bad = read_pid(question.call, pid)) return *bad;
     if (pid != 0) {
         if (const auto bad = refuse_process(question, pid)) return *bad;
-        const auto undone = question.service.undo(pid, question.caller);
-        if (!undone) return failure(undone.error(), pid);
-        return Reply{{{"undone", to_wire(*undone)}}};
+        const auto done = (question.service.*deed.run)(pid, question.caller);
+        if (!done) return failure(done.error(), pid);
+        return Reply{{{deed.answer, to_wire(*done)}}};
     }
     if (!question.call.more) return expected_more();
-    return Pages([&service = question.service, caller = question.caller,
+    return Pages([&service = question.service, caller = question.caller, deed,
                   pages = ProcessPages(question.service, question.caller)]() mutable {
-        const Json undone = to_wire(undo_page(service, caller, pages));
-        return Reply{{{"undone", undone}}, !pages.at_end()};
+        const Json done = to_wire(page_of(service, caller, pages, deed));
+        return Reply{{{deed.answer, done}}, !pages.at_end()};
     });
+}
+
+Replies undo(const Question& question) {
+    return do_to_one_or_all(question, Deed<Undone>{"undone", &Service::undo});
+}
+
+Replies apply(const Question& question) {
+    return do_to_one_or_all(question, Deed<Applied>{"applied", &Service::apply});
 }
 
 Replies reload(const Question& question) {
@@ -210,6 +232,7 @@ constexpr Method kMethods[] = {
     {kInterface, "List", list},
     {kInterface, "Explain", explain},
     {kInterface, "Undo", undo},
+    {kInterface, "Apply", apply},
     {kInterface, "Reload", reload},
     {kInterface, "Log", log},
 };

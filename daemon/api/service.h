@@ -35,6 +35,8 @@ struct DaemonStatus {
     uint64_t rules_loaded_ns = 0;  // CLOCK_REALTIME
     std::string rules_error;       // of the last reload, which changed nothing; empty: none
     uint64_t attached = 0;         // processes
+    uint64_t left_out = 0;         // processes that found no descriptor left
+    uint64_t descriptors = 0;      // that the daemon may have
     uint64_t log_first = 0;        // sequences of the log's oldest and newest entry; 0: it is empty
     uint64_t log_last = 0;
 };
@@ -81,6 +83,18 @@ struct Undone {
     std::string why;     // when left alone: "set by hand since"
 };
 
+// What putting a process under its rule came to, a scope each.
+struct Applied {
+    pid_t pid = 0;
+    pid_t tid = 0;  // 0: the whole process
+    std::string comm;
+    std::optional<RuleName> rule;  // empty: none matches, and what one had given was given back
+    bool done = false;             // false: not as the rule says
+    std::string from;              // policies as text; empty: none
+    std::string to;
+    std::string why;  // when not done: "degraded: …", "set by somebody else since"
+};
+
 // Who asks. Data of the kernel's, taken when the connection was made.
 struct Caller {
     pid_t pid = 0;
@@ -106,6 +120,12 @@ class Service {
     // attached; EBUSY, another writer is at it.
     [[nodiscard]] virtual control::Result<std::vector<Undone>> undo(pid_t pid,
                                                                     const Caller& caller) = 0;
+
+    // Puts the process under its rule now, also when it was undone before. What changed, and what
+    // could not be done; empty: all is as the rules say. Does not wait until programs have taken it
+    // up. Failure: as undo.
+    [[nodiscard]] virtual control::Result<std::vector<Applied>> apply(pid_t pid,
+                                                                      const Caller& caller) = 0;
 
     // Reads the rules again. The number in force, or what is wrong with the files: nothing changed
     // then.

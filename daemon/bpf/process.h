@@ -12,6 +12,9 @@ enum mpol_process_event_kind {
     MPOL_PROCESS_MOVE = 5,   /* a process was moved to another cgroup */
 };
 
+/* Pids are below that: PID_MAX_LIMIT of linux include/linux/threads.h, 64 bit. */
+#define MPOL_PROCESS_PIDS (1 << 22)
+
 struct mpol_process_event {
     __u32 kind;
     __u32 pid; /* thread group id in the initial pid namespace, as parent */

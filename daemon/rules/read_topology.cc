@@ -12,6 +12,7 @@
 #include "control/attach.h"
 #include "control/numa_maps.h"
 #include "control/proc.h"
+#include "control/proc_text.h"
 #include "daemon/rules/topology.h"
 #include "policy/parse.h"
 #include "task/machine.h"
@@ -103,15 +104,6 @@ std::vector<NodeMask> memory_tiers() {
     return tiers;
 }
 
-// The CPUs that a process may run on.
-std::vector<bool> allowed_cpus(pid_t pid) {
-    constexpr std::string_view kLine = "\nCpus_allowed_list:\t";
-    const std::string status = read_or_empty(fmt::format("/proc/{}/status", pid));
-    const size_t at = status.find(kLine);
-    return at == std::string::npos ? std::vector<bool>{}
-                                   : cpus_of(std::string_view(status).substr(at + kLine.size()));
-}
-
 }  // namespace
 
 Topology read_topology() {
@@ -123,6 +115,10 @@ Topology read_topology() {
     for (unsigned node = online.first(); node < kMaxNodes; node = online.next(node + 1)) {
         topology.distance[node] = distances_from(node, online);
     }
+    const NodeMask& with_cpus = topology.has_cpu;
+    for (unsigned node = with_cpus.first(); node < kMaxNodes; node = with_cpus.next(node + 1)) {
+        topology.cpus[node] = cpus_of(read_or_empty(node_file(node, "cpulist")));
+    }
     topology.tiers = memory_tiers();
     topology.kernel = task::kernel_modes();
     topology.auto_weights = task::auto_weights();
@@ -131,16 +127,14 @@ Topology read_topology() {
 }
 
 std::optional<TargetNodes> read_target_nodes(pid_t pid, const Topology& topology) {
-    const auto allowed = control::mems_allowed(pid);
-    if (!allowed) return std::nullopt;
+    const std::string status = read_or_empty(fmt::format("/proc/{}/status", pid));
+    if (status.empty()) return std::nullopt;
     TargetNodes target;
-    target.allowed = *allowed & topology.has_memory;
-    const std::vector<bool> cpus = allowed_cpus(pid);
-    const NodeMask& nodes = topology.has_cpu;
-    for (unsigned node = nodes.first(); node < kMaxNodes; node = nodes.next(node + 1)) {
-        const std::string list = read_or_empty(node_file(node, "cpulist"));
+    target.allowed = control::parse_mems_allowed(status) & topology.has_memory;
+    const auto cpus = cpus_of(control::status_field(status, "Cpus_allowed_list"));
+    for (const auto& [node, of_node] : topology.cpus) {
         // Without sysfs there is one node, and every CPU is on it.
-        if (list.empty() || meet(cpus, cpus_of(list))) target.near.set(node);
+        if (of_node.empty() || meet(cpus, of_node)) target.near.set(node);
     }
     return target;
 }

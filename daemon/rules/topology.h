@@ -20,7 +20,8 @@ struct Topology {
     NodeMask has_memory{};
     NodeMask has_cpu{};
     std::map<unsigned, std::map<unsigned, unsigned>> distance{};  // [from][to]; 10 is a node itself
-    std::vector<NodeMask> tiers{};  // fastest first; empty: the kernel tells none
+    std::map<unsigned, std::vector<bool>> cpus{};  // of each node that has some; empty: not told
+    std::vector<NodeMask> tiers{};                 // fastest first; empty: the kernel tells none
     KernelModes kernel{};
     WeightTable auto_weights{};    // of ;weights=auto
     WeightTable system_weights{};  // of ;weights=system

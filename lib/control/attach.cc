@@ -144,6 +144,7 @@ std::string owner_complaint(const mpol_ctl_header& header, const TaskIds& ids) {
 
 struct Mapped {
     int fd = -1;
+    uint64_t inode = 0;
     mpol_ctl* segment = nullptr;
 };
 
@@ -177,7 +178,7 @@ Result<Mapped> map_segment(pid_t pid, int fd, Access access, const TaskIds& ids)
     if (!stranger.empty()) {
         return refuse(stranger, "a forked process has its own from its first allocation on");
     }
-    return Mapped{fd, segment};
+    return Mapped{fd, status.st_ino, segment};
 }
 
 }  // namespace
@@ -217,6 +218,8 @@ Result<Target> Target::attach(pid_t pid, Access access) {
         const Result<Mapped> mapped = map_segment(pid, fd, access, *ids);
         if (mapped) {
             target.fd_ = mapped->fd;
+            target.path_ = path;
+            target.inode_ = mapped->inode;
             target.segment_ = mapped->segment;
             return target;
         }
@@ -231,6 +234,8 @@ Target& Target::operator=(Target&& other) noexcept {
     std::swap(pid_, other.pid_);
     std::swap(proc_fd_, other.proc_fd_);
     std::swap(fd_, other.fd_);
+    std::swap(path_, other.path_);
+    std::swap(inode_, other.inode_);
     std::swap(segment_, other.segment_);
     std::swap(writer_, other.writer_);
     return *this;

@@ -277,13 +277,17 @@ class Target {
     [[nodiscard]] Held held(const ScopeName& scope) const;
     [[nodiscard]] bool undone() const;
 
-    // Between two uses: no mapping, and one descriptor. Nothing but pid(), in_force(), unfold() and the
-    // destructor may be called while folded.
-    void fold();
-    // Failure: ESRCH, the process is gone; what mmap says.
+    // Between two uses: no mapping, and one descriptor or none. Nothing but pid(), in_force(), unfold()
+    // and the destructor may be called while folded. Without a descriptor the segment is opened anew
+    // each time, as long as its program has it open where it was.
+    enum class Folded { kOneDescriptor, kNone };
+    void fold(Folded how);
+    // Failure: ESRCH, the process is gone; ENODEV, the segment is not where it was; what open and mmap
+    // say.
     [[nodiscard]] Result<void> unfold();
-    // The generation, or a later one, is applied to the scope's memory; or its thread has gone.
-    [[nodiscard]] bool in_force(const ScopeName& scope, uint64_t generation) const;
+    // The generation, or a later one, is applied to the scope's memory; or its thread has gone. False
+    // also where the segment is not to be had any more.
+    [[nodiscard]] bool in_force(const ScopeName& scope, uint64_t generation);
 
     // Waits for the answer. Failure: EBUSY (all rows taken, or the lock), ETIMEDOUT: the target has
     // not taken it up, and won't any more.
@@ -320,12 +324,15 @@ class Target {
     [[nodiscard]] Failure exited(ThreadSlot slot) const;
     [[nodiscard]] Holder give_back_locked(unsigned row, Held& ret_held);
     [[nodiscard]] mpol_ctl_request* free_request();
+    [[nodiscard]] Result<void> open_again();
     template <class Done>
     bool wait(int timeout_ms, Done done) const;
 
     pid_t pid_ = -1;
     int proc_fd_ = -1;  // /proc/PID: goes stale with the process, so a reused pid is never met
     int fd_ = -1;
+    std::string path_;    // of fd_, below proc_fd_, and which file that is
+    uint64_t inode_ = 0;  // all memfds are on one device
     mpol_ctl* segment_ = nullptr;
     pid_t writer_ = 0;  // 0: the calling process
     bool keep_cached_ = false;

@@ -69,16 +69,15 @@ std::vector<pid_t> numeric_entries(int dir_fd) {
 std::optional<std::string> read_small_file(int proc_fd, const std::string& path) {
     const int fd = ::openat(proc_fd, path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return std::nullopt;
-    std::string text(kFileBytesMax, '\0');
+    char text[kFileBytesMax];  // Not a string: most files are short, and nothing is to be zeroed.
     size_t size = 0;
-    for (ssize_t got = 1; got > 0 && size < text.size(); size += static_cast<size_t>(got)) {
-        got = ::read(fd, text.data() + size, text.size() - size);
+    for (ssize_t got = 1; got > 0 && size < sizeof(text); size += static_cast<size_t>(got)) {
+        got = ::read(fd, text + size, sizeof(text) - size);
         if (got < 0) break;
     }
     ::close(fd);
-    text.resize(size);
     if (size == 0) return std::nullopt;
-    return text;
+    return std::string(text, size);
 }
 
 std::optional<TaskIds> read_task_ids(int proc_fd) {

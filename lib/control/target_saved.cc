@@ -3,13 +3,10 @@
 // under the writers' lock; what a row keeps was checked before it is published again.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstddef>
-#include <cstring>
 
 #include "control/attach.h"
 #include "control/saved.h"
@@ -188,41 +185,6 @@ Held Target::held(const ScopeName& scope) const {
 
 bool Target::undone() const {
     return (load(segment_->header.saved) & MPOL_CTL_SAVED_UNDONE) != 0;
-}
-
-bool Target::in_force(const ScopeName& scope, uint64_t wanted) const {
-    mpol_ctl_slot row{};
-    if (!scope) {
-        uint64_t applied = 0;
-        constexpr off_t kAt = offsetof(mpol_ctl_header, process_applied);
-        return ::pread(fd_, &applied, sizeof(applied), kAt) == sizeof(applied) && applied >= wanted;
-    }
-    const off_t at = MPOL_CTL_SLOTS_OFFSET + static_cast<off_t>(scope->slot * sizeof(row));
-    if (::pread(fd_, &row, sizeof(row), at) != sizeof(row)) return false;
-    return !is_of(row, *scope) || (row.word & kState) != kLive || row.applied >= wanted;
-}
-
-void Target::fold() {
-    if (segment_ != nullptr) ::munmap(segment_, sizeof(mpol_ctl));
-    segment_ = nullptr;
-    if (proc_fd_ >= 0) ::close(proc_fd_);
-    proc_fd_ = -1;
-}
-
-Result<void> Target::unfold() {
-    if (segment_ != nullptr) return {};
-    proc_fd_ = ::open(fmt::format("/proc/{}", pid_).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (proc_fd_ < 0) return tl::unexpected(fail(ESRCH, fmt::format("no process {}", pid_)));
-    void* const at = ::mmap(nullptr, sizeof(mpol_ctl), PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
-    if (at == MAP_FAILED) {
-        const int err = errno;
-        fold();
-        return tl::unexpected(fail(err, fmt::format("can't map the control segment of process "
-                                                    "{}: {}",
-                                                    pid_, std::strerror(err))));
-    }
-    segment_ = static_cast<mpol_ctl*>(at);
-    return {};
 }
 
 }  // namespace mpol::control

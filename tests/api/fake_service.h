@@ -75,6 +75,14 @@ class FakeService : public Service {
         write(pid, caller.uid, "undo");
         return std::vector<Undone>{{pid, 0, attached[pid].comm, true, "local", {}}};
     }
+    [[nodiscard]] control::Result<std::vector<Applied>> apply(pid_t pid,
+                                                              const Caller& caller) override {
+        if (!attached.contains(pid)) return tl::unexpected(control::fail(ESRCH, "not attached"));
+        undone.erase(pid);
+        write(pid, caller.uid);
+        const AttachedProcess& one = attached[pid];
+        return std::vector<Applied>{{pid, 0, one.comm, one.rule, true, "", one.policy, {}}};
+    }
     [[nodiscard]] control::Result<uint64_t> reload(const Caller&) override {
         ++reloads;
         return uint64_t{7};

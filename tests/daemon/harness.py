@@ -6,6 +6,7 @@ nobody is looked at again and again."""
 import ctypes
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -25,6 +26,7 @@ SECONDS_MAX = int(os.environ.get("MPOL_PATIENCE_S", "60"))
 DEFAULT, PREFER, BIND, INTERLEAVE = 0, 1, 2, 3
 NONE, OUTSIDE, DAEMON = 0, 3, 5  # enum mpol_ctl_origin
 POLICY_WORDS = 24
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
 def median(values):
@@ -129,6 +131,15 @@ class Daemon:
         self.notify.settimeout(SECONDS_MAX)
         self.write_rules(rules)
 
+    @classmethod
+    def of_nobody(cls, rules, prefix=NOBODY):
+        """A user's own. Needs root."""
+        daemon = cls(rules, "--user", prefix=prefix)
+        for path in (daemon.folder.name, daemon.rules):
+            os.chown(path, 65534, 65534)
+        os.chmod(os.path.join(daemon.folder.name, "notify"), 0o777)
+        return daemon
+
     def __enter__(self):
         self.start()
         return self
@@ -209,10 +220,79 @@ class Daemon:
         with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as status:
             return int(status.read().split("VmRSS:")[1].split()[0])
 
+    def sleeps(self):
+        with open(f"/proc/{self.process.pid}/stat", encoding="utf-8") as stat:
+            return stat.read().rsplit(") ", 1)[1].startswith("S")
+
     def processor_ns(self):
         """Time that it has used so far."""
         clock = (~self.process.pid << 3) | 2  # CPUCLOCK_SCHED of a process, as clock_getcpuclockid
         return time.clock_gettime_ns(clock)
+
+
+class LogTail:
+    """What the daemon adds to its log from now on, also over the file's change for another."""
+
+    def __init__(self, daemon):
+        self.path = os.path.join(daemon.run, "log")
+        self.file = open(self.path, "rb")  # pylint: disable=consider-using-with
+        self.file.seek(0, os.SEEK_END)
+        self.rest = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def entries(self):
+        """Those that have come since it was asked last."""
+        replaced = not os.path.exists(self.path) or os.stat(
+            self.path).st_ino != os.fstat(self.file.fileno()).st_ino
+        *lines, self.rest = (self.rest + self.file.read()).split(b"\n")
+        if replaced and os.path.exists(self.path):
+            self.file.close()
+            self.file = open(self.path, "rb")  # pylint: disable=consider-using-with
+        return [json.loads(line) for line in lines]
+
+    def wait_for(self, event, pids):
+        """Until it has told that event of each of these."""
+        missing = set(pids)
+
+        def told():
+            missing.difference_update(entry["pid"] for entry in self.entries()
+                                      if entry["event"] == event)
+            return not missing
+        wait_until(told, f"\"{event}\" of {len(missing)} processes")
+
+
+class Strace:
+    """Traces the daemon. `with Strace(daemon) as calls:`; afterwards calls.lines has all of them."""
+
+    def __init__(self, daemon):
+        self.pid = daemon.process.pid
+        self.lines = []
+
+    def __enter__(self):
+        if shutil.which("strace") is None:
+            raise unittest.SkipTest("no strace")
+        self.log = tempfile.NamedTemporaryFile("r", encoding="utf-8")
+        self.tracer = subprocess.Popen(["strace", "-f", "-o", self.log.name, "-p", str(self.pid)],
+                                       stderr=subprocess.PIPE, text=True)
+        line = self.tracer.stderr.readline()
+        if "attached" not in line:
+            self.__exit__()
+            raise unittest.SkipTest(f"strace can't trace here: {line.strip()}")
+        return self
+
+    def __exit__(self, *_):
+        self.tracer.terminate()
+        self.tracer.wait()
+        self.tracer.stderr.close()
+        # The call that it sleeps in is told when strace comes, and again when it goes.
+        self.lines = [line for line in self.log.read().splitlines()
+                      if "detached" not in line and ("epoll_wait" not in line or " = " in line)]
+        self.log.close()
 
 
 class Subject:
@@ -262,6 +342,16 @@ SUBJECTS = 'comm = "daemon-subject"'
 
 def rule(policy, match=SUBJECTS, name="all", more=""):
     return f'[[rule]]\nname = "{name}"\nmatch = {{ {match} }}\npolicy = "{policy}"\n{more}\n'
+
+
+def run_in_pid_namespace():
+    """Starts the test over again in one of its own, with nobody else in it; goes on where that is
+    not permitted, or was done already."""
+    command = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+    allowed = subprocess.run([*command, "true"], stderr=subprocess.DEVNULL, check=False)
+    if os.environ.get("MPOL_ALONE") is None and allowed.returncode == 0:
+        os.environ["MPOL_ALONE"] = "1"
+        os.execvp(command[0], [*command, sys.executable, "-B", *sys.argv])
 
 
 def main():

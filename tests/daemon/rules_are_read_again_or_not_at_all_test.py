@@ -6,11 +6,13 @@ a process that changes its name is under another rule at once."""
 import os
 import signal
 import sys
+import time
 import unittest
 
 import harness
 from harness import BIND, INTERLEAVE, PREFER, Daemon, Subject, rule
 
+QUIET_S = 0.5  # several times as long as it waits for more changes of the files
 WRONG = '[[rule]]\nname = "wrong"\nmatch = { com = "subject" }\npolicy = "bind:0"\n'
 
 
@@ -55,6 +57,21 @@ class RulesTest(unittest.TestCase):
             daemon.process.send_signal(signal.SIGHUP)
             daemon.hear("READY=1")
             self.assertEqual(self.reloads(daemon)[-1]["by"], f"SIGHUP of pid {os.getpid()}")
+
+    def test_rules_beside_the_daemons_own_files_are_read_once(self):
+        daemon = Daemon()
+        daemon.rules = os.path.join(daemon.run, "rules")
+        with daemon:
+            # Its sockets and its log have come into the folder that tells of the rules' coming.
+            time.sleep(QUIET_S)
+            self.assertEqual([entry["by"] for entry in self.reloads(daemon)], ["start"])
+            os.mkdir(daemon.rules, 0o755)
+            daemon.write_rules(rule("interleave:all"))
+            harness.wait_until(lambda: self.reloads(daemon)[-1]["to"] == "1 rules", "the rules")
+            asked = daemon.call("Reload")
+            self.assertEqual(asked, {"rules": 1})
+            time.sleep(QUIET_S)
+            self.assertEqual(self.reloads(daemon)[-1]["by"], f"root (pid {os.getpid()})")
 
     def test_rules_that_others_may_write_are_not_read(self):
         with Daemon(rule("interleave:all")) as daemon:

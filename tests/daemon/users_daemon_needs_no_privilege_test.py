@@ -7,27 +7,18 @@ import sys
 import unittest
 
 import harness
-from harness import BIND, INTERLEAVE, Daemon, Subject, rule
-
-NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+from harness import BIND, INTERLEAVE, NOBODY, Daemon, Subject, rule
 
 
 @unittest.skipUnless(os.geteuid() == 0, "needs root to be somebody else")
 class UserTest(unittest.TestCase):
-    def users_daemon(self, text):
-        daemon = Daemon(text, "--user", prefix=NOBODY)
-        for path in (daemon.folder.name, daemon.rules):
-            os.chown(path, 65534, 65534)
-        os.chmod(os.path.join(daemon.folder.name, "notify"), 0o777)
-        return daemon
-
     def note(self, daemon, subject):
         """Empty: it was not looked at yet."""
         reply = daemon.call("Explain", pid=subject.pid)
         return reply["account"]["process"]["note"] if isinstance(reply, dict) else ""
 
     def test_its_own_processes_and_no_others(self):
-        with self.users_daemon(rule("interleave:all")) as daemon:
+        with Daemon.of_nobody(rule("interleave:all")) as daemon:
             self.assertEqual(daemon.call("Status")["status"]["events"], "hello")
             with Subject(daemon, "wait") as roots, Subject(daemon, "wait", prefix=NOBODY) as his:
                 his.wait_for(INTERLEAVE)
@@ -41,9 +32,9 @@ class UserTest(unittest.TestCase):
                 his.wait_for(BIND)
                 generation = his.segment.generation()
                 same = f'env = {{ MPOL_TEST = "{system.folder.name}" }}'
-                with self.users_daemon(rule("interleave:all", same)) as daemon:
-                    harness.wait_until(
-                        lambda: self.note(daemon, his) == "set by somebody else since", "the note")
+                with Daemon.of_nobody(rule("interleave:all", same)) as daemon:
+                    note = "set by the system's daemon, whose rules go before a user's"
+                    harness.wait_until(lambda: self.note(daemon, his) == note, "the note")
                     self.assertEqual(his.segment.generation(), generation)
 
 
