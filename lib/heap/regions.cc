@@ -249,6 +249,7 @@ void* carve_across(unsigned full, unsigned row, size_t size, size_t alignment,
         begin = round_up(base + carved, alignment) - base;
         if (begin >= region.size || region.size - begin >= size) return nullptr;
     } while (!region.carved.compare_exchange_weak(carved, region.size, std::memory_order_acq_rel));
+    (void)fail_point(sys::FailPoint::kRegionCarve);
     const size_t rest = size - (region.size - begin);
     next.carved.store(rest, std::memory_order_release);
     const Notice notice(MPOL_EVENT_MAP, reinterpret_cast<void*>(base + begin), size);
