@@ -286,6 +286,10 @@ class Strace:
             raise unittest.SkipTest(f"strace can't trace here: {line.strip()}")
         return self
 
+    def forget(self):
+        """What has been so far."""
+        self.log.read()
+
     def __exit__(self, *_):
         self.tracer.terminate()
         self.tracer.wait()
