@@ -22,6 +22,12 @@ struct UndoReport {
     std::vector<daemon::Undone> scopes;
 };
 
+// mpol rules apply
+struct ApplyReport {
+    bool by_daemon = true;  // false: without one, once
+    std::vector<daemon::Applied> rows;
+};
+
 // mpol log: a line each, and the last.
 struct LogLine {
     daemon::LogEntry entry;

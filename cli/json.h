@@ -24,6 +24,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json render_json(const Checkup& checkup);
 [[nodiscard]] Json render_json(const DaemonView& view);
 [[nodiscard]] Json render_json(const UndoReport& report);
+[[nodiscard]] Json render_json(const ApplyReport& report);
 [[nodiscard]] Json render_json(const LogLine& line);
 [[nodiscard]] Json render_json(const LogGap& gap);
 [[nodiscard]] Json render_json(const LogEnd& end);

@@ -29,6 +29,11 @@ Json render_json(const UndoReport& report) {
             {"undone", daemon::to_wire(report.scopes)}};
 }
 
+Json render_json(const ApplyReport& report) {
+    return {{"by", report.by_daemon ? "daemon" : "segment"},
+            {"applied", daemon::to_wire(report.rows)}};
+}
+
 Json render_json(const LogLine& line) {
     return entry_json(line.entry);
 }

@@ -30,6 +30,7 @@ void add(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
 [[nodiscard]] std::string render(const Checkup& checkup);
 [[nodiscard]] std::string render(const DaemonView& view);
 [[nodiscard]] std::string render(const UndoReport& report);
+[[nodiscard]] std::string render(const ApplyReport& report);
 [[nodiscard]] std::string render(const LogLine& line);
 [[nodiscard]] std::string render(const LogGap& gap);
 [[nodiscard]] std::string render(const LogEnd& end);

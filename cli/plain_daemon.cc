@@ -56,6 +56,12 @@ std::string render(const DaemonView& view) {
         add(out, "  not loaded: {}\n", printable(status.rules_error));
     }
     add(out, "  attached:   {} process{}\n", status.attached, status.attached == 1 ? "" : "es");
+    if (status.left_out > 0) {
+        add(out,
+            "  left out:   {}: {} descriptors suffice for no more (LimitNOFILE= of the unit)\n",
+            fmt::format("{} process{}", status.left_out, status.left_out == 1 ? "" : "es"),
+            status.descriptors);
+    }
     if (!view.processes) return out;
     for (const daemon::AttachedProcess& process : *view.processes) {
         add(out, "{}: {}, {}{}\n", scope_words(process.pid, 0, process.comm),
@@ -77,6 +83,22 @@ std::string render(const UndoReport& report) {
             add(out, "{}: {} again\n", name,
                 policy_or(scope.policy, scope.tid == 0 ? "the policy that it was started with"
                                                        : "its process's"));
+        }
+    }
+    return out;
+}
+
+std::string render(const ApplyReport& report) {
+    if (report.rows.empty()) return "nothing to change\n";
+    std::string out;
+    for (const daemon::Applied& row : report.rows) {
+        const std::string name = scope_words(row.pid, row.tid, row.comm);
+        const std::string rule = row.rule ? "rule " + rule_words(*row.rule) : "no rule";
+        if (!row.done) {
+            add(out, "{}: not done: {}; {}\n", name, printable(row.why), rule);
+        } else {
+            add(out, "{}: {} -> {}; {}\n", name, policy_or(row.from, "default"),
+                policy_or(row.to, "default"), rule);
         }
     }
     return out;

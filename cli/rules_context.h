@@ -29,6 +29,11 @@ struct RulesContext {
 // kNoTarget when there is no such process.
 [[nodiscard]] Result<Explanation> explain_process(pid_t pid, const RulesContext& context);
 
+// What a daemon would do now, once (apply_by_hand.cc). A row for each change, and for what could
+// not be done. Fails when there is no such process, it is not under control, or not permitted.
+[[nodiscard]] Result<std::vector<daemon::Applied>> apply_once(pid_t pid,
+                                                              const RulesContext& context);
+
 // A process's id; a thread's is refused.
 [[nodiscard]] Result<pid_t> parse_process(std::string_view text);
 

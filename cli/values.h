@@ -39,7 +39,7 @@ struct ThreadView {
     pid_t tid = 0;
     std::string comm;  // as the kernel has it: not printable yet
     control::ThreadState state;
-    NodeMask effective;  // of its own policy
+    NodeMask effective;               // of its own policy
     std::optional<KindView> large{};  // where a policy was ever set for them
 };
 
@@ -132,7 +132,7 @@ struct Change {
     std::optional<pid_t> tid;
     bool everywhere = false;
     std::optional<control::KindName> kind;  // of that memory; empty: all of it
-    std::optional<Policy> policy;  // empty: unset
+    std::optional<Policy> policy;           // empty: unset
     uint64_t generation = 0;
     bool waited = true;
     bool applied = false;
@@ -181,8 +181,8 @@ struct WatchEnd {
 
 using Value = std::variant<GetView, UncontrolledView, Listing, Change, Meaning, MapsView, Migration,
                            RulesCheck, RulesList, Explanation, Plan, Checkup, Text, WatchLine,
-                           WatchGap, WatchEnd, DaemonView, UndoReport, LogLine, LogGap, LogEnd,
-                           Reloaded, bench::Report>;
+                           WatchGap, WatchEnd, DaemonView, UndoReport, ApplyReport, LogLine, LogGap,
+                           LogEnd, Reloaded, bench::Report>;
 
 struct Answer {
     Status status = Status::kOk;

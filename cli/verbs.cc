@@ -19,12 +19,12 @@ constexpr OptionInfo kTimeout = {"--timeout", "MS", "give up waiting after MS mi
 constexpr OptionInfo kProcess = {
     "--process", "", "for the whole process: threads lose their own policies", &Arguments::process};
 
-constexpr OptionInfo kKeepCached = {
-    "--keep-cached", "", "free memory that is cached keeps the pages it has",
-    &Arguments::keep_cached};
-constexpr OptionInfo kRate = {
-    "--rate", "BYTES", "move at most BYTES per second (K, M, G, T are 1024 times)",
-    &Arguments::rate};
+constexpr OptionInfo kKeepCached = {"--keep-cached", "",
+                                    "free memory that is cached keeps the pages it has",
+                                    &Arguments::keep_cached};
+constexpr OptionInfo kRate = {"--rate", "BYTES",
+                              "move at most BYTES per second (K, M, G, T are 1024 times)",
+                              &Arguments::rate};
 constexpr OptionInfo kMigrate = {"--migrate", "", "then move the pages that exist, as mpol migrate",
                                  &Arguments::migrate};
 
@@ -32,7 +32,7 @@ constexpr OptionInfo kRunOptions[] = {kAllowAbsent};
 constexpr OptionInfo kGetOptions[] = {{"--threads", "",
                                        "every thread, not only those with a policy of their own",
                                        &Arguments::all_threads}};
-constexpr OptionInfo kSetOptions[] = {kProcess, kNoWait, kTimeout, kAllowAbsent,
+constexpr OptionInfo kSetOptions[] = {kProcess,    kNoWait,  kTimeout, kAllowAbsent,
                                       kKeepCached, kMigrate, kRate};
 constexpr OptionInfo kUnsetOptions[] = {kProcess, kNoWait, kTimeout};
 constexpr OptionInfo kMapsOptions[] = {
@@ -69,14 +69,14 @@ constexpr OptionInfo kBenchOptions[] = {
 constexpr OptionInfo kRules = {"--rules", "PATH", "a file or folder of rules, not the default one",
                                &Arguments::rules};
 constexpr OptionInfo kRulesOptions[] = {kRules};
-constexpr OptionInfo kApplyOptions[] = {
-    {"--dry-run", "", "only show what would change", &Arguments::dry_run},
-    {"--all", "", "every process under control", &Arguments::all},
-    kRules};
-
 constexpr OptionInfo kSocket = {"--socket", "DIR", "ask the daemon whose folder this is",
                                 &Arguments::socket};
 constexpr OptionInfo kSocketOptions[] = {kSocket};
+constexpr OptionInfo kApplyOptions[] = {
+    {"--dry-run", "", "only show what would change", &Arguments::dry_run},
+    {"--all", "", "every process under control", &Arguments::all},
+    kRules,
+    kSocket};
 constexpr OptionInfo kExplainOptions[] = {kRules, kSocket};
 constexpr OptionInfo kStatusOptions[] = {
     {"--all", "", "the processes that it has, too", &Arguments::all}, kSocket};
@@ -160,7 +160,7 @@ constexpr Example kRulesTestExamples[] = {
 };
 constexpr Example kRulesApplyExamples[] = {
     {"mpol rules apply --dry-run --all", "every process under control"},
-    {"mpol rules apply --dry-run 4242", "one of them"},
+    {"mpol rules apply 4242", "put it under its rule now, also when it was undone"},
 };
 constexpr Example kExplainExamples[] = {
     {"mpol explain 4242", "why it has, or would get, its policy"}};
@@ -254,9 +254,12 @@ constexpr Verb kVerbs[] = {
      "Shows what is known of the process, the rule that matches it, and the policy\n"
      "that the rule gives on this machine now. Fails if it can't be had here.",
      kProcessOperands, kRulesOptions, kRulesTestExamples, rules_test},
-    {"rules apply", "--dry-run PID|--all", "show what the rules would change",
-     "Shows for each process under control which policy it has, and which one the\n"
-     "rules give it. Nothing is changed.",
+    {"rules apply", "[--dry-run] PID|--all",
+     "put processes under their rules, or show what would change",
+     "Gives processes under control the policies of their rules now, those that were\n"
+     "undone, too: by the daemon, or without one once, and mpol undo gives back what\n"
+     "they had. It does not wait until programs have taken it up. With --dry-run it\n"
+     "shows which policy each has and which one the rules give it; nothing is changed.",
      kAnyProcessOperands, kApplyOptions, kRulesApplyExamples, rules_apply},
     {"rules reload",
      "",

@@ -6,7 +6,7 @@
 
 namespace mpol::daemon {
 
-// Two descriptors for each process. As many as the hard limit allows, and where that may be raised,
+// One or two descriptors for each process (descriptor_budget.h). As many as the hard limit allows, and where that may be raised,
 // kDescriptorsWanted. Returns how many.
 inline constexpr uint64_t kDescriptorsWanted = 1 << 20;
 uint64_t raise_descriptor_limit();

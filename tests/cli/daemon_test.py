@@ -101,6 +101,36 @@ class DaemonTest(CliTest):
             self.expect(self.ask("undo", victim.pid), OK, "nothing to give back\n")
             self.assertEqual(self.asked("undo", victim.pid), {"by": "segment", "undone": []})
 
+    # --- rules apply
+
+    def test_apply_is_done_by_the_daemon_that_has_the_process(self):
+        self.tell("attach", os.getpid(), os.getuid(), "python")
+        self.expect(self.ask("rules", "apply", os.getpid()), OK,
+                    f"process {os.getpid()} (python): default -> bind:0; rule rest (/etc/a.toml:3)\n")
+        self.assertEqual(self.asked("rules", "apply", os.getpid()), {"by": "daemon", "applied": [
+            {"pid": os.getpid(), "tid": 0, "comm": "python",
+             "rule": {"name": "rest", "file": "/etc/a.toml", "line": 3}, "done": True, "from": "",
+             "to": "bind:0", "why": ""}]})
+
+    @needs_root
+    def test_apply_to_all_goes_on_over_pages(self):
+        for pid in range(1, 201):
+            self.tell("attach", pid, 0, f"p{pid}")
+        self.assertEqual([one["pid"] for one in self.asked("rules", "apply", "--all")["applied"]],
+                         list(range(1, 201)))
+
+    def test_apply_by_other_rules_than_the_daemons_is_refused(self):
+        self.expect(self.ask("rules", "apply", os.getpid(), "--rules", self.folder), USAGE, "", lines(
+            "mpol: a daemon runs, and keeps processes in its own rules, not in those of --rules",
+            "hint: mpol rules apply --dry-run, with --rules"))
+
+    @needs_root
+    def test_apply_to_another_users_process(self):
+        self.tell("attach", os.getpid(), 0, "python")
+        result = self.ask("rules", "apply", os.getpid(), prefix=NOBODY)
+        self.expect(result, NOT_PERMITTED, "", lines(
+            "mpol: the daemon does this for root and for the process's owner only"))
+
     # --- log
 
     def test_log_is_a_line_an_entry(self):

@@ -4,8 +4,8 @@ import os
 import subprocess
 import tempfile
 
-from harness import (FAILED, NO_SUCH_PID, NO_TARGET, NOBODY, OK, USAGE, CliTest, Victim, lines, main,
-                     mpol, needs_root)
+from harness import (FAILED, NO_SUCH_PID, NO_TARGET, NOBODY, NOT_PERMITTED, OK, PARTLY, USAGE,
+                     CliTest, Victim, lines, main, mpol, needs_root)
 
 DATABASE = """
 [[rule]]
@@ -258,19 +258,101 @@ class RulesTest(CliTest):
                               self.folder.name)["rows"]
             self.assertEqual(rows[0]["to"]["policy"]["text"], "interleave:0")
 
-    def test_apply_needs_dry_run_and_a_target(self):
-        self.expect(self.rules("apply", "--all"), USAGE, "", lines(
-            "mpol: only a dry run can be had: --dry-run is missing",
-            "hint: mpol set, to change one process"))
-        self.expect(self.rules("apply", "--dry-run"), USAGE, "", lines(
-            "mpol: PID or --all is missing", "hint: mpol rules apply --help"))
+    def test_apply_needs_a_target(self):
+        for more in ((), ("--dry-run",)):
+            self.expect(self.rules("apply", *more), USAGE, "", lines(
+                "mpol: PID or --all is missing", "hint: mpol rules apply --help"))
+
+    # --- apply without a daemon
+
+    def apply(self, *words, status=OK):
+        report = self.value("rules", "apply", *words, "--rules", self.folder.name, status=status)
+        self.assertEqual(report["by"], "segment")
+        return report["applied"]
+
+    def text(self, pid):
+        """None: the policy that it was started with."""
+        asked = self.value("get", pid)["asked"]
+        return asked and asked["text"]
+
+    def test_apply_does_once_what_a_daemon_would_and_undo_gives_it_back(self):
+        self.write("a.toml", REST)
+        with Victim("interleave:0") as victim:
+            before = self.value("get", victim.pid)
+            result = self.rules("apply", victim.pid)
+            self.assertEqual((result.returncode, result.stderr), (OK, ""))
+            self.assertRegex(result.stdout, rf"^process {victim.pid} \(python3\S*\): \S+ -> bind:0; "
+                                            r"rule rest \(\S+/a.toml:2\)\n$")
+            self.assertEqual(self.text(victim.pid), "bind:0")
+            self.expect(self.rules("apply", victim.pid), OK, "nothing to change\n")
+            self.assertEqual(mpol("undo", victim.pid).returncode, OK)
+            after = self.value("get", victim.pid)
+            self.assertEqual((after["asked"], after["set_by"]), (before["asked"], before["set_by"]))
+            # Undone processes are left alone by daemons; to ask for it by name is something else.
+            self.assertEqual([row["to"] for row in self.apply(victim.pid)], ["bind:0"])
+
+    def test_apply_gives_back_what_no_rule_gives_any_more(self):
+        self.write("a.toml", REST)
+        with Victim("interleave:0") as victim:
+            self.apply(victim.pid)
+            self.write("a.toml", NEVER)
+            self.assertEqual([(row["done"], row["rule"]) for row in self.apply(victim.pid)],
+                             [(True, None)])
+            self.assertIsNone(self.text(victim.pid))
+
+    def test_apply_leaves_alone_what_was_set_by_hand_since(self):
+        self.write("a.toml", REST)
+        with Victim() as victim:
+            self.apply(victim.pid)
+            self.assertEqual(mpol("set", "--no-wait", victim.pid, "local").returncode, OK)
+            rows = self.apply(victim.pid, status=PARTLY)
+            self.assertEqual([(row["done"], row["why"]) for row in rows],
+                             [(False, "set by somebody else since")])
+            self.assertEqual(self.text(victim.pid), "local")
+
+    def test_apply_gives_threads_their_own(self):
+        self.write("a.toml", REST + "[[rule.thread]]\nname = \"*\"\npolicy = \"local\"\n")
+        with Victim() as victim:
+            tid = victim.start_thread()
+            self.assertEqual([(row["tid"], row["to"]) for row in self.apply(victim.pid)],
+                             [(0, "bind:0"), (victim.pid, "local"), (tid, "local")])
+
+    @needs_root
+    def test_apply_to_all_takes_those_that_the_caller_may(self):
+        # Somebody's who has no others: what no rule gives is given back, whoever's test it is.
+        self.write("a.toml", REST.replace("{}", '{ env = { ROLE = "all" } }'))
+        os.chmod(self.folder.name, 0o755)
+        with Victim(env={"ROLE": "all"}, prefix=NOBODY) as one, \
+                Victim(env={"ROLE": "all"}, prefix=NOBODY) as other, Victim() as roots:
+            out = mpol("rules", "apply", "--all", "--json", "--rules", self.folder.name,
+                       prefix=NOBODY).stdout
+            pids = [row["pid"] for row in json.loads(out)["applied"]]
+            self.assertEqual([pid for pid in pids if pid in (one.pid, other.pid, roots.pid)],
+                             sorted([one.pid, other.pid]))
+
+    def test_apply_by_wrong_rules_changes_nothing(self):
+        self.write("a.toml", REST.replace("policy", "polic"))
+        with Victim("interleave:0") as victim:
+            result = self.rules("apply", victim.pid)
+            self.assertEqual((result.returncode, result.stdout), (FAILED, ""))
+            self.assertIn("a.toml:5:1:", result.stderr)
+            self.assertIsNone(self.text(victim.pid))
+
+    @needs_root
+    def test_apply_to_another_users_process(self):
+        self.write("a.toml", REST)
+        os.chmod(self.folder.name, 0o755)
+        with Victim("interleave:0") as victim:
+            result = mpol("rules", "apply", victim.pid, "--rules", self.folder.name, prefix=NOBODY)
+            self.assertEqual((result.returncode, result.stdout), (NOT_PERMITTED, ""))
 
     def test_apply_of_a_process_without_the_allocator(self):
         self.write("a.toml", REST)
         with subprocess.Popen(["sleep", "60"]) as other:
-            result = self.rules("apply", "--dry-run", other.pid)
+            results = [self.rules("apply", *more, other.pid) for more in ((), ("--dry-run",))]
             other.kill()
-        self.assertEqual((result.returncode, result.stdout), (NO_TARGET, ""))
+        for result in results:
+            self.assertEqual((result.returncode, result.stdout), (NO_TARGET, ""))
 
 
 if __name__ == "__main__":

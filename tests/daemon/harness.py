@@ -166,11 +166,12 @@ class Daemon:
                 env={**os.environ, "NOTIFY_SOCKET": os.path.join(self.folder.name, "notify")})
         self.hear("READY=1")
 
-    def hear(self, word):
-        """Until it has told that word."""
+    def hear(self, word, whole=True):
+        """Until it has told that word, or one that begins with it. All that it told with it."""
         while True:
-            if word in self.notify.recv(4096).decode().split("\n"):
-                return
+            told = self.notify.recv(4096).decode().split("\n")
+            if word in told or (not whole and any(one.startswith(word) for one in told)):
+                return told
 
     def drain(self):
         self.notify.setblocking(False)
@@ -284,6 +285,10 @@ class Strace:
             self.__exit__()
             raise unittest.SkipTest(f"strace can't trace here: {line.strip()}")
         return self
+
+    def forget(self):
+        """What has been so far."""
+        self.log.read()
 
     def __exit__(self, *_):
         self.tracer.terminate()

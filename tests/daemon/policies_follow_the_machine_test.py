@@ -14,10 +14,14 @@ from harness import BIND, Daemon, Subject
 
 WEIGHTED = 6
 DIMM = 4
+FOLLOWED_S_MAX = 1.0
+# The machine is emulated: how late a timer is here tells by how much its second is longer.
+SLEEP_S, SLEEPS, SLEEPS_IN_A_SECOND = 0.05, 10, 20
+PAGES = 2048  # that a subject touches in one go
 RULES = "".join(
     f'[[rule]]\nname = "{name}"\nmatch = {{ env = {{ WHICH = "{name}" }} }}\npolicy = "{policy}"\n\n'
     for name, policy in (("all", "interleave:all"), ("near", "bind:dist<=21"),
-                         ("slow", "bind:memory-only!3"),
+                         ("slow", "bind:memory-only!3"), ("moved", "interleave:0-1"),
                          ("auto", "weighted interleave:all;weights=auto")))
 
 
@@ -54,11 +58,42 @@ class MachineTest(unittest.TestCase):
     def weights(self, subject):
         return [one for one in os.pread(subject.segment.fd, 8, 264 + 19 * 8) if one]
 
-    def wait_for_nodes(self, subject, nodes, what):
+    def latest_s(self):
+        """By how much a timer was late, at worst."""
+        late = []
+        for _ in range(SLEEPS):
+            begin = time.monotonic()
+            time.sleep(SLEEP_S)
+            late.append(time.monotonic() - begin - SLEEP_S)
+        return max(late)
+
+    def turned(self, state, subject, nodes):
+        """The node goes or comes; policy and new pages follow, both in time."""
+        may_s = FOLLOWED_S_MAX + SLEEPS_IN_A_SECOND * self.latest_s()
+        turn(state)
         begin = time.monotonic()
         harness.wait_until(lambda: self.nodes(subject) == nodes, f"{nodes}, {self.nodes(subject)}")
-        print(f"{what}: policy rewritten {time.monotonic() - begin:.2f} s after the kernel's last "
-              "word", file=sys.stderr)
+        policy_s = time.monotonic() - begin
+        self.wait_for_pages(subject, nodes)
+        pages_s = time.monotonic() - begin
+        print(f"{state}: after the kernel's last word, policy rewritten in {policy_s:.2f} s, new "
+              f"pages where it says in {pages_s:.2f} s; {may_s:.2f} s is what this emulated "
+              "machine makes of a second", file=sys.stderr)
+        self.assertLessEqual(pages_s, may_s)
+
+    def pages_by_node(self, subject, policy):
+        """Of the ranges that are bound to that policy."""
+        pages = {}
+        with open(f"/proc/{subject.pid}/numa_maps", encoding="ascii") as file:
+            for line in file:
+                words = line.split()
+                if words[1] != policy:
+                    continue
+                for word in words:
+                    if word[0] == "N" and "=" in word:
+                        node, count = word[1:].split("=")
+                        pages[int(node)] = pages.get(int(node), 0) + int(count)
+        return pages
 
     def new_pages(self, subject):
         subject.poke()
@@ -69,14 +104,26 @@ class MachineTest(unittest.TestCase):
 
     def test_all_follows_a_node_that_goes_and_comes(self):
         subject = self.subject("all", ("pages",))
-        self.wait_for_nodes(subject, [0, 1, 2, 3, 4], "start")
+        harness.wait_until(lambda: self.nodes(subject) == [0, 1, 2, 3, 4], "all nodes")
         self.wait_for_pages(subject, [0, 1, 2, 3, 4])
-        turn("offline")
-        self.wait_for_nodes(subject, [0, 1, 2, 3], "the node goes")
-        self.wait_for_pages(subject, [0, 1, 2, 3])
-        turn("online_movable")
-        self.wait_for_nodes(subject, [0, 1, 2, 3, 4], "the node comes")
-        self.wait_for_pages(subject, [0, 1, 2, 3, 4])
+        self.turned("offline", subject, [0, 1, 2, 3])
+        self.turned("online_movable", subject, [0, 1, 2, 3, 4])
+
+    def test_a_rule_that_migrates_moves_the_pages_that_exist(self):
+        subject = self.subject("moved", ("pages",))
+        self.wait_for_pages(subject, [0, 1])
+        old = 'name = "moved"\nmatch = { env = { WHICH = "moved" } }\npolicy = "interleave:0-1"\n'
+        # Without migrate first: pages that exist stay.
+        self.daemon.write_rules(RULES.replace(old, old.replace("interleave:0-1", "bind:1")))
+        self.wait_for_pages(subject, [1])
+        self.assertGreaterEqual(self.pages_by_node(subject, "bind:1")[0], PAGES // 2)
+        self.daemon.write_rules(
+            RULES.replace(old, old.replace("interleave:0-1", "bind:2") + "migrate = true\n"))
+
+        def moved():
+            pages = self.pages_by_node(subject, "bind:2")
+            return pages.keys() == {2} and pages[2] >= 2 * PAGES
+        harness.wait_until(moved, "its pages on node 2")
 
     def test_a_policy_without_nodes_is_given_back_and_comes_again(self):
         subject = self.subject("slow")

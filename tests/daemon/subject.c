@@ -13,6 +13,7 @@
  *   subject renames              takes its own name again and again
  *   subject pages                for a line on its standard input writes to 8 MiB of new memory;
  *                                prints on which nodes it lies: "0 1 3"
+ *   subject grow MIB             for a line on its standard input takes up MIB more, and keeps it
  *   subject rename NAME          after a line on its standard input takes that name; "renamed"
  */
 #include <pthread.h>
@@ -148,6 +149,14 @@ static int tell_new_pages(void) {
     return 0;
 }
 
+static int grow(size_t bytes) {
+    char *const memory = malloc(bytes);
+    if (memory == NULL) return 1;
+    memset(memory, 1, bytes);
+    held = memory;
+    return 0;
+}
+
 int main(int argc, char **argv) {
     const char *verb = argc > 1 ? argv[1] : "";
     char byte;
@@ -169,6 +178,7 @@ int main(int argc, char **argv) {
             say("renamed\n");
         }
         allocate();
+        if (strcmp(verb, "grow") == 0 && grow((size_t)atoi(argv[2]) << 20) != 0) return 1;
         if (strcmp(verb, "pages") == 0 && tell_new_pages() != 0) return 1;
         if (strcmp(verb, "forks") == 0 && policy_is_set()) {
             fork_children(1);
