@@ -128,7 +128,7 @@ Result<Migration> follow(Target& target, const TargetName& name, uint64_t genera
                 fmt::format("another migration of process {} took this one's place", name.pid));
         }
         if (control::has_ended(now.state.phase)) break;
-        if (!target.alive() || state_of(name.pid) == 'Z') {
+        if (!target.alive()) {
             return failed(ESRCH, fmt::format("process {} has exited; {} had moved", name.pid,
                                              bytes_words(now.state.moved)));
         }

@@ -101,7 +101,7 @@ void note_threads(const Target& target, Change& change) {
 }
 
 Result<void> settle_process(const Target& target, Change& change) {
-    if (!change.applied && (!target.alive() || state_of(change.pid) == 'Z')) return exited(change);
+    if (!change.applied && !target.alive()) return exited(change);
     const control::ProcessState state = target.process();
     change.superseded = state.asked.readable && state.asked.generation > change.generation;
     change.helper = (state.status & MPOL_CTL_STATUS_HELPER) != 0;
@@ -126,7 +126,7 @@ Result<void> settle_thread(const Target& target, control::ThreadSlot slot, Chang
 }
 
 Result<void> settle_kind(const Target& target, Change& change) {
-    if (!change.applied && (!target.alive() || state_of(change.pid) == 'Z')) return exited(change);
+    if (!change.applied && !target.alive()) return exited(change);
     change.helper = (target.process().status & MPOL_CTL_STATUS_HELPER) != 0;
     for (const control::KindState& state : target.kinds()) {
         if (state.kind != change.kind->kind) continue;

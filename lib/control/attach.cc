@@ -247,7 +247,10 @@ Target::~Target() {
     if (proc_fd_ >= 0) ::close(proc_fd_);
 }
 
-bool Target::alive() const { return read_task_ids(proc_fd_).has_value(); }
+bool Target::alive() const {
+    const auto ids = read_task_ids(proc_fd_);
+    return ids && !ids->exited;
+}
 
 bool Target::runs_this() const {
     struct stat ours {};

@@ -93,6 +93,8 @@ std::optional<TaskIds> parse_task_ids(std::string_view stat, std::string_view st
     size_t at = stat.rfind(')');
     if (!inner || at == std::string_view::npos) return std::nullopt;
     ids.inner_pid = *inner;
+    // Of a process whose main thread has left the others go on.
+    ids.exited = stat.substr(at, 3) == ") Z" && status_field(status, "Threads") == "1";
     for (int field = 2; field < 22 && at != std::string_view::npos; ++field) {
         at = stat.find(' ', at + 1);
     }

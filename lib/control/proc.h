@@ -18,6 +18,7 @@ namespace mpol::control {
 struct TaskIds {
     pid_t inner_pid = 0;      // in its own (innermost) pid namespace
     uint64_t start_time = 0;  // field 22 of stat, clock ticks since boot
+    bool exited = false;      // a zombie: its parent has not asked for it yet
 };
 
 // A whole small file below proc_fd; empty when it can't be read. At most 64 KiB.

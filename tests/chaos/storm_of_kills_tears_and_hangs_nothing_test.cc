@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,7 +36,9 @@ constexpr unsigned kWorkers = 2;
 constexpr int kSteps = 100;
 // Between two steps of a thread, for each process that there is: however many they are, all of them
 // together leave the machine some time for who watches them.
-constexpr auto kPausePerProcess = std::chrono::milliseconds(1);
+constexpr auto kPausePerProcess = std::chrono::milliseconds(5);
+constexpr int kPausesToFork = 3;  // which costs more
+constexpr int kNiceness = 10;
 // Children before an exec.
 constexpr uint64_t kGenerationsToExec = 10;
 // Looked at after each kill; at the end all of them are.
@@ -96,6 +99,11 @@ bool fork_once(std::minstd_rand& random) {
     return status == 0;
 }
 
+// Or, on a machine that is busy, whoever kills them hardly ever has its turn.
+void come_after_the_watcher() {
+    ::setpriority(PRIO_PROCESS, 0, kNiceness);
+}
+
 void execute_again() {
     std::vector<const char*> argv = {"storm", "--subject", "in_the_storm"};
     for (const std::string& argument : subject_arguments) argv.push_back(argument.c_str());
@@ -122,7 +130,7 @@ SUBJECT(in_the_storm) {
     for (uint64_t generation = 0; generation < kGenerationsToExec; ++generation) {
         if (!fork_once(random)) return 7;
         ++row.forked;
-        std::this_thread::sleep_for(pause);
+        std::this_thread::sleep_for(kPausesToFork * pause);
     }
     execute_again();
     return 0;
@@ -202,21 +210,12 @@ class Storm {
 
     // Whether every thread of every process goes on; tells where the others are.
     bool all_go_on() {
+        std::vector<Progress> before;
+        for (unsigned i = 0; i < subjects_.size(); ++i) before.push_back(progress_of(i));
         bool good = true;
         for (unsigned i = 0; i < subjects_.size(); ++i) {
-            Board::Row& row = board_->rows[i];
-            const uint64_t executed = row.executed;
-            const uint64_t forked = row.forked;
-            uint64_t worked[kWorkers];
-            for (unsigned w = 0; w < kWorkers; ++w) worked[w] = row.worked[w];
-            const bool goes_on = eventually([&] {
-                if (row.executed != executed) return true;  // It has left them all behind.
-                for (unsigned w = 0; w < kWorkers; ++w) {
-                    if (row.worked[w] == worked[w]) return false;
-                }
-                return row.forked != forked;
-            });
-            if (!goes_on) tell_stacks(row.pid);
+            const bool goes_on = eventually([&] { return progress_of(i).is_beyond(before[i]); });
+            if (!goes_on) tell_stacks(board_->rows[i].pid);
             good = good && goes_on;
         }
         return good;
@@ -245,12 +244,34 @@ class Storm {
     std::mt19937_64& random() { return random_; }
 
   private:
+    struct Progress {
+        uint64_t executed;
+        uint64_t forked;
+        uint64_t worked[kWorkers];
+
+        [[nodiscard]] bool is_beyond(const Progress& before) const {
+            if (executed != before.executed) return true;  // It has left them all behind.
+            for (unsigned i = 0; i < kWorkers; ++i) {
+                if (worked[i] == before.worked[i]) return false;
+            }
+            return forked != before.forked;
+        }
+    };
+
+    [[nodiscard]] Progress progress_of(unsigned row) const {
+        const Board::Row& at = board_->rows[row];
+        Progress now{at.executed, at.forked, {}};
+        for (unsigned i = 0; i < kWorkers; ++i) now.worked[i] = at.worked[i];
+        return now;
+    }
+
     void start_process(unsigned row) {
         subjects_[row].reset();
         board_->rows[row].pid = 0;
         subjects_[row] = std::make_unique<Subject>(
             "in_the_storm",
-            Options{.arguments = {path_, std::to_string(row), std::to_string(subjects_.size())}});
+            Options{.arguments = {path_, std::to_string(row), std::to_string(subjects_.size())},
+                    .before_exec = come_after_the_watcher});
     }
 
     void start_writer(unsigned which) {
