@@ -41,7 +41,7 @@ extern "C" {
 
 #define MPOL_CTL_NAME "mpol-control"
 #define MPOL_CTL_MAGIC UINT64_C(0x314c54434c4f504d) /* "MPOLCTL1" */
-#define MPOL_CTL_ABI 4u
+#define MPOL_CTL_ABI 5u
 
 #define MPOL_CTL_SLOTS 4096u
 #define MPOL_CTL_REGIONS 4096u
@@ -265,7 +265,8 @@ struct mpol_ctl_region {
     uint32_t applied_errno; /* 28 target: of the last mbind */
     uint64_t stretches;     /* 32 target: how it is cut where nodes have weights of one's own: the
                                    most stretches: bits 0-31; log2 of the smallest piece, 21 with
-                                   huge pages, 12 without: bits 32-39; lib/policy/stretches.h */
+                                   huge pages, 12 without: bits 32-39; GiB of the scope's heap before
+                                   it: bits 40-63; lib/policy/stretches.h */
     uint64_t committed;   /* 40 target: bytes that can be read and written, from the start on */
     uint64_t bound;       /* 48 target: mode and home node of the last mbind, lib/control/bound.h */
     uint64_t bound_nodes; /* 56 target: and its nodes */

@@ -55,7 +55,7 @@ void report_bound(Region& region, unsigned row, const Binding& binding, int err)
     }
     if (!region.mirrored.load(std::memory_order_acquire)) return;
     control::store(local.regions[row].applied_errno, static_cast<uint32_t>(-err));
-    control::store(local.regions[row].stretches, layout_word(region.mappings));
+    control::store(local.regions[row].stretches, encode(layout_in_force(region.layout)));
 }
 
 // Each region is then cut by itself.
@@ -66,7 +66,7 @@ bool is_weighted(const Binding& binding) {
 int bind_region(Region& region, unsigned row, uintptr_t start, const Binding& binding) {
     const Notice notice(MPOL_EVENT_POLICY, reinterpret_cast<void*>(start), region.size);
     const int err = is_weighted(binding)
-                        ? bind_stretches(start, region.size, region.mappings, binding)
+                        ? bind_stretches(start, region.size, region.layout, binding)
                         : bind_range(reinterpret_cast<void*>(start), region.size, binding);
     if (err != 0) {
         control::count(MPOL_CTL_MBIND_FAILURES);

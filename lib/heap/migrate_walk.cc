@@ -32,7 +32,7 @@ Binding policy_at(const Region& region, uintptr_t address, uintptr_t& ret_end) {
     Binding binding = read_binding(region.scope);
     if (!is_made_of_interleaving(binding)) return binding;
     const NodeWeights weights = weights_in_force(binding.policy, binding.effective);
-    for_each_stretch(weights, decode_layout(layout_word(region.mappings)), start, region.size,
+    for_each_stretch(weights, layout_in_force(region.layout), start, region.size,
                      [&](const Stretch& stretch) {
                          if (address - stretch.start >= stretch.size) return;
                          ret_end = stretch.start + stretch.size;

@@ -32,6 +32,13 @@ struct OwnerTable {
         const uintptr_t at = reinterpret_cast<uintptr_t>(address) >> kRegionShift;
         return at < kUnits ? unit[at].load(std::memory_order_relaxed) : kProcessScope;
     }
+
+    // The same of what jemalloc has handed out, which the kernel maps below 47 bits unless it is
+    // asked for more: without a look at the bounds.
+    [[nodiscard]] ScopeId look_up_allocated(const void* address) const {
+        const uintptr_t at = reinterpret_cast<uintptr_t>(address) >> kRegionShift;
+        return unit[at % kUnits].load(std::memory_order_relaxed);
+    }
 };
 
 extern OwnerTable owners;

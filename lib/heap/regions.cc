@@ -127,7 +127,7 @@ void mirror(unsigned row) {
     regions[row].mirrored.store(true, std::memory_order_release);
     control::store(out.size, uint64_t{region.size});
     control::store(out.scope, uint32_t{region.scope});
-    control::store(out.stretches, layout_word(region.mappings));
+    control::store(out.stretches, encode(layout_in_force(region.layout)));
     control::store(out.carved, uint64_t{region.carved.load(std::memory_order_relaxed)});
     control::store(out.committed, uint64_t{region.committed.load(std::memory_order_relaxed)});
     mirror_bound(region, out);
@@ -155,7 +155,7 @@ unsigned create_region(ScopeId scope, size_t size, size_t alignment) {
     Region& region = regions[row];
     region.size = range.size;
     region.scope = scope;
-    region.mappings = allot_mappings(scope_at(scope).reserved.fetch_add(range.size), range.size);
+    region.layout = allot_layout(scope_at(scope).reserved.fetch_add(range.size), range.size);
     (void)fail_point(sys::FailPoint::kRegionEnter);
     owners.enter(range.start, range.size, scope);
     region.start.store(range.start, std::memory_order_release);

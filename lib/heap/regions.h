@@ -26,6 +26,7 @@
 
 #include "control/bound.h"
 #include "mpol/control.h"
+#include "policy/stretches.h"
 
 namespace mpol::heap {
 
@@ -46,7 +47,7 @@ struct Region {
     std::atomic<uintptr_t> start;  // published last; 0: not ready, or given up
     size_t size;
     ScopeId scope;
-    uint32_t mappings;  // how many stretches it may have where its nodes have weights
+    StretchLayout layout;  // where its nodes have weights
     std::atomic<size_t> carved;
     std::atomic<size_t> committed;
     std::atomic<uint64_t> bound;  // control::BoundWords of the last mbind; 0: none

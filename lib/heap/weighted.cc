@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "control/segment.h"
-#include "policy/stretches.h"
 #include "sys/sys.h"
 
 namespace mpol::heap {
@@ -62,21 +61,21 @@ int interleave(uint64_t start, uint64_t size, uint16_t flags, const NodeMask& no
 
 }  // namespace
 
-uint32_t allot_mappings(uint64_t heap_offset, size_t size) {
-    const uint32_t wanted = mappings_for(heap_offset, size);
+StretchLayout allot_layout(uint64_t heap_offset, size_t size) {
+    StretchLayout layout = layout_for(heap_offset, size);
+    const uint32_t wanted = layout.mappings;
     uint32_t left = mappings_left.load(std::memory_order_relaxed);
-    uint32_t mappings = 0;
     do {
-        mappings = std::min(wanted, left / kPart);
-    } while (
-        !mappings_left.compare_exchange_weak(left, left - mappings, std::memory_order_relaxed));
-    return mappings;
+        layout.mappings = std::min(wanted, left / kPart);
+    } while (!mappings_left.compare_exchange_weak(left, left - layout.mappings,
+                                                  std::memory_order_relaxed));
+    return layout;
 }
 
-uint64_t layout_word(uint32_t mappings) {
+StretchLayout layout_in_force(StretchLayout allotted) {
     const bool small = huge_pages.load(std::memory_order_relaxed) == Known::kNo;
-    return encode(
-        StretchLayout{mappings, static_cast<uint8_t>(small ? kPageShift : kHugePageShift)});
+    allotted.granule_shift = small ? kPageShift : kHugePageShift;
+    return allotted;
 }
 
 int kernel_mode_word(const Policy& policy) {
@@ -88,9 +87,10 @@ int kernel_mode_word(const Policy& policy) {
     return has_mode ? policy.mode_word() : static_cast<int>(Mode::kInterleave) | policy.flags;
 }
 
-int bind_stretches(uintptr_t start, size_t size, uint32_t mappings, const Binding& binding) {
+int bind_stretches(uintptr_t start, size_t size, const StretchLayout& allotted,
+                   const Binding& binding) {
     (void)may_have_huge_pages();  // Asked for the first time here: most programs never come here.
-    const StretchLayout layout = decode_layout(layout_word(mappings));
+    const StretchLayout layout = layout_in_force(allotted);
     const uint16_t flags = binding.policy.flags;
     const NodeWeights weights = weights_in_force(binding.policy, binding.effective);
     int first_error = 0;
@@ -103,7 +103,7 @@ int bind_stretches(uintptr_t start, size_t size, uint32_t mappings, const Bindin
     const int err = interleave(start, size, flags, binding.effective);
     if (err == 0 && weights.count > 1) {
         control::record_error(MPOL_CTL_ERROR_WEIGHTS, cut ? -first_error : ENOSPC, start, size,
-                              mappings);
+                              layout.mappings);
     }
     return err;
 }

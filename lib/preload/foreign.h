@@ -23,7 +23,7 @@ namespace mpol::preload {
 
 // The same for the path that nearly every free takes: one look, no call. False: ask is_foreign.
 [[gnu::always_inline]] inline bool is_surely_own(const void* pointer) {
-    return __builtin_expect(heap::owners.look_up(pointer) == heap::this_task.scope, 1);
+    return __builtin_expect(heap::owners.look_up_allocated(pointer) == heap::this_task.scope, 1);
 }
 
 // Stays with its owner while it fits where it is; else moves to the calling thread's scope.

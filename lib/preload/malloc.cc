@@ -18,29 +18,18 @@ using mpol::preload::is_foreign;
 using mpol::preload::is_own_large;
 using mpol::preload::routed_and_up_to_date;
 using mpol::preload::up_to_date;
+using mpol::preload::Way;
+using mpol::preload::way_of;
 
 namespace {
 
 constexpr size_t kPage = 4096;
 
-// Apart, so that the fast path stays a leaf: a check and a jump. And apart from each other, because
-// a thread whose allocations are chosen by size always comes by the first one: a leaf too.
-[[gnu::cold, gnu::noinline]] void* malloc_behind(size_t size);
-[[gnu::cold, gnu::noinline]] void* malloc_large(size_t size);
-
-[[gnu::noinline]] void* malloc_slow(size_t size) {
-    if (!routed_and_up_to_date()) return malloc_behind(size);
-    return is_own_large(size) ? malloc_large(size) : je_malloc(size);
-}
-
-void* malloc_large(size_t size) {
-    void* const large = allocate_own_large(size);
+// Apart, so that the fast path stays a leaf: checks and a jump.
+[[gnu::cold, gnu::noinline]] void* malloc_slow(size_t size) {
+    if (!routed_and_up_to_date()) mpol::preload::slow_path();
+    void* const large = is_own_large(size) ? allocate_own_large(size) : nullptr;
     return large != nullptr ? large : je_malloc(size);
-}
-
-void* malloc_behind(size_t size) {
-    mpol::preload::slow_path();
-    return is_own_large(size) ? malloc_large(size) : je_malloc(size);
 }
 
 [[gnu::cold, gnu::noinline]] void* calloc_slow(size_t count, size_t size) {
@@ -96,8 +85,7 @@ void* or_enomem(void* pointer) {
 }  // namespace
 
 MPOL_EXPORT void* malloc(size_t size) {
-    if (!up_to_date()) return malloc_slow(size);
-    return je_malloc(size);
+    return way_of(size) != Way::kSlow ? je_malloc(size) : malloc_slow(size);
 }
 
 MPOL_EXPORT void* calloc(size_t count, size_t size) {
@@ -151,8 +139,14 @@ MPOL_EXPORT void* pvalloc(size_t size) {
     return memalign(kPage, size == 0 ? kPage : (size + kPage - 1) & ~(kPage - 1));
 }
 
-MPOL_EXPORT size_t malloc_usable_size(void* pointer) { return je_malloc_usable_size(pointer); }
+MPOL_EXPORT size_t malloc_usable_size(void* pointer) {
+    return je_malloc_usable_size(pointer);
+}
 
-MPOL_EXPORT void free_sized(void* pointer, size_t) { free(pointer); }
+MPOL_EXPORT void free_sized(void* pointer, size_t) {
+    free(pointer);
+}
 
-MPOL_EXPORT void free_aligned_sized(void* pointer, size_t, size_t) { free(pointer); }
+MPOL_EXPORT void free_aligned_sized(void* pointer, size_t, size_t) {
+    free(pointer);
+}

@@ -17,6 +17,8 @@
 
 using mpol::preload::allocate_own_large;
 using mpol::preload::is_own_large;
+using mpol::preload::Way;
+using mpol::preload::way_of;
 
 namespace {
 
@@ -66,7 +68,7 @@ template <class Try>
 }
 
 [[gnu::always_inline]] inline void* allocate(size_t size, bool nothrow) {
-    if (!mpol::preload::up_to_date()) {
+    if (way_of(size) == Way::kSlow) {
         return allocate_slow(size, nothrow, __builtin_return_address(0));
     }
     // Kept on the stack, where it costs one store: in a register it would cost three instructions.

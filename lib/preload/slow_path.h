@@ -22,6 +22,17 @@ namespace mpol::preload {
     return __builtin_expect(epoch == heap::this_task.routed_epoch, 1);
 }
 
+// How an allocation of that size is to be made. One load of the epoch for both checks: the thread
+// whose allocations are chosen by size pays two compares and branches for a small one, the others
+// nothing.
+enum class Way : uint8_t { kPlain, kPlainOfRouted, kSlow };
+[[gnu::always_inline]] inline Way way_of(size_t size) {
+    const uint32_t epoch = __atomic_load_n(&control::local.header.epoch, __ATOMIC_RELAXED);
+    if (__builtin_expect(epoch == heap::this_task.epoch, 1)) return Way::kPlain;
+    if (uint64_t{epoch} != heap::this_task.routed_epoch) return Way::kSlow;
+    return is_own_large(size) ? Way::kSlow : Way::kPlainOfRouted;
+}
+
 // First call of the process: sets everything up. First call of a thread: claims its slot. Else:
 // catches up with what was published. errno is preserved.
 [[gnu::cold, gnu::noinline]] void slow_path();

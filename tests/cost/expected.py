@@ -19,8 +19,8 @@ _PAIR = ("one check of the epoch (load, compare with the thread's own copy, bran
 _OPERATORS = ("the check and the jumps of malloc, and a frame and a test for the new-handler "
               "around jemalloc's malloc, which libjemalloc's operator has inlined: 10; two to spare")
 _SCOPES = ("once a thread has a policy of its own, every free looks its pointer's owner up (shift, "
-           "bounds, load, compare with the thread's scope): 11 more than the 6 without scopes")
-_SCOPED_OPERATORS = "the 11 of the owner's look-up, on top of what operators may cost"
+           "mask, load, compare with the thread's scope): 9 more than the 6 without scopes")
+_SCOPED_OPERATORS = "the 9 of the owner's look-up, on top of what operators may cost"
 
 # Kind of loop: bound. Instructions for one pair, more than under Debian's libjemalloc.so.2.
 PAIR_ABOVE_JEMALLOC = {
@@ -36,24 +36,23 @@ PAIR_ABOVE_JEMALLOC = {
 
 # The same, in a process where a thread has its own policy; the freeing thread is the owner.
 OWNER_PAIR_ABOVE_JEMALLOC = {
-    "malloc": Bound(20, "instructions", _SCOPES),
-    "malloc-batch": Bound(20, "instructions", _SCOPES),
-    "calloc": Bound(20, "instructions", _SCOPES),
-    "calloc-batch": Bound(20, "instructions", _SCOPES),
-    "new": Bound(26, "instructions", _SCOPED_OPERATORS),
-    "new-batch": Bound(26, "instructions", _SCOPED_OPERATORS),
-    "sized": Bound(26, "instructions", _SCOPED_OPERATORS),
-    "sized-batch": Bound(26, "instructions", _SCOPED_OPERATORS),
+    "malloc": Bound(17, "instructions", _SCOPES),
+    "malloc-batch": Bound(17, "instructions", _SCOPES),
+    "calloc": Bound(17, "instructions", _SCOPES),
+    "calloc-batch": Bound(17, "instructions", _SCOPES),
+    "new": Bound(20, "instructions", _SCOPED_OPERATORS),
+    "new-batch": Bound(20, "instructions", _SCOPED_OPERATORS),
+    "sized": Bound(20, "instructions", _SCOPED_OPERATORS),
+    "sized-batch": Bound(20, "instructions", _SCOPED_OPERATORS),
 }
 
 _LARGE_APART = ("a thread with another policy for its large allocations chooses by size: the other "
-                "side of the check (a jump, a load, two compares and branches), on top of the "
-                "owner's look-up; for operators a frame, too")
+                "side of the check (two compares and branches): 4, on top of the owner's look-up")
 
 # The same, of a thread with large>=SIZE of its own.
 LARGE_APART_PAIR_ABOVE_JEMALLOC = {
-    "malloc": Bound(26, "instructions", _LARGE_APART),
-    "new": Bound(46, "instructions", _LARGE_APART),
+    "malloc": Bound(20, "instructions", _LARGE_APART),
+    "new": Bound(24, "instructions", _LARGE_APART),
 }
 
 _FOREIGN = ("the owner's look-up of the free (20), its size for the bound in bytes, a place in the "

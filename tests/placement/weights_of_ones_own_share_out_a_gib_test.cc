@@ -32,8 +32,8 @@ TEST_F(OwnWeights, ShareOutOneThreadsMemory) {
     EXPECT_TRUE(only_on(bench.fault_new(0, kLarge), NodeMask::of(2)));
 }
 
-// A GiB that begins and ends inside periods, as that of many blocks may: by both kinds of pages
-// within what tests/policy says of any such GiB.
+// A GiB that begins and ends inside periods, as that of many blocks may; one huge page is 2.1 % of
+// the last node's part.
 TEST_F(OwnWeights, ShareOutAGibThatBeginsInsideAFrame) {
     constexpr size_t kBlock = kGib / 8;
     const Policy policy = weighted({5, 3, 2, 1});
@@ -48,7 +48,7 @@ TEST_F(OwnWeights, ShareOutAGibThatBeginsInsideAFrame) {
             bench.touch(0, at, kBlock);
             for (const auto& [node, pages] : bench.nodes(at, kBlock)) all[node] += pages;
         }
-        expect_shares(all, policy, 0.04);
+        expect_shares(all, policy, huge_pages ? 0.03 : 0.01);
     }
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each node's part of a weighted region: exact at the end of every GiB of a small heap, and never
-// off by more than about half a period in between. Counted as the kernel interleaves each stretch.
+// Each node's part of a weighted region: exact over any GiB but one across the end of the heap's
+// first 4 GiB, and never off by more than about half a period. Counted as the kernel interleaves
+// each stretch.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <utility>
 
 #include "weighted_heap.h"
 
@@ -63,7 +63,7 @@ TEST(Stretches, OfSmallPagesAreNearlyExactAnywhereInAGrowingHeap) {
     for (const auto& vector : kWeightVectors) {
         const Errors errors = errors_of(weights_of(vector), kPageShift, growing_heap());
         EXPECT_LT(errors.at_gib, 0.01) << name_of(vector);
-        EXPECT_LT(errors.anywhere, 0.02) << name_of(vector);
+        EXPECT_LT(errors.anywhere, 0.035) << name_of(vector);
     }
 }
 
@@ -75,42 +75,68 @@ TEST(Stretches, OfHugePagesAreOffByHugePagesOnly) {
         const unsigned least = *std::min_element(vector.begin(), vector.end());
         const double huge_page = 1.0 * weights.total / least / 512;
         const Errors errors = errors_of(weights, kHugePageShift, growing_heap());
-        EXPECT_LT(errors.anywhere, 0.02 + huge_page) << name_of(vector);
+        EXPECT_LT(errors.anywhere, 0.035 + huge_page) << name_of(vector);
     }
 }
 
 namespace {
 
-// The worst relative error of any node's part of a GiB that begins anywhere in the heap's first
-// bytes.
-double worst_window(const NodeWeights& weights, unsigned granule_shift, uint64_t heap_bytes,
-                    const std::vector<uint64_t>& regions) {
-    constexpr uint64_t kStep = uint64_t{1} << 21;
-    // What each node has of the heap's first i * kStep bytes.
-    std::vector<std::vector<double>> have{std::vector<double>(weights.count)};
-    uint64_t offset = 0;
-    for (const uint64_t size : regions) {
-        visit_region(weights, granule_shift, offset, size, [&](const Stretch& stretch) {
-            for (uint64_t at = stretch.start; at < stretch.start + stretch.size;) {
-                const uint64_t end =
-                    std::min((at / kStep + 1) * kStep, stretch.start + stretch.size);
-                have.resize(at / kStep + 2, have.back());
-                for (unsigned i = 0; i < weights.count; ++i) {
-                    if (!stretch.nodes.test(weights.nodes[i])) continue;
-                    have[at / kStep + 1][i] +=
-                        static_cast<double>(end - at) / stretch.nodes.weight();
-                }
-                at = end;
-            }
-        });
-        offset += size;
+// What the nodes have of a heap up to each border of two stretches.
+class Shares {
+  public:
+    Shares(const NodeWeights& weights, unsigned granule_shift, const std::vector<uint64_t>& regions)
+        : weights_(weights), borders_{0}, have_{std::vector<double>(weights.count)} {
+        for (const uint64_t size : regions) {
+            visit_region(weights, granule_shift, borders_.back(), size,
+                         [&](const Stretch& stretch) { add(stretch); });
+        }
     }
-    double worst = 0;
-    for (uint64_t first = 0; first + kGib <= heap_bytes; first += kStep) {
-        for (unsigned i = 0; i < weights.count; ++i) {
-            const double part = have[(first + kGib) / kStep][i] - have[first / kStep][i];
-            const double due = static_cast<double>(kGib) * weights.weights[i] / weights.total;
-            worst = std::max(worst, std::abs(part / due - 1));
+
+    [[nodiscard]] const std::vector<uint64_t>& borders() const { return borders_; }
+
+    // The worst relative error of any node's part of the GiB from start on.
+    [[nodiscard]] double error_of_gib(uint64_t start) const {
+        double worst = 0;
+        for (unsigned i = 0; i < weights_.count; ++i) {
+            const double due = static_cast<double>(kGib) * weights_.weights[i] / weights_.total;
+            worst = std::max(worst, std::abs((upto(start + kGib, i) - upto(start, i)) / due - 1));
+        }
+        return worst;
+    }
+
+  private:
+    void add(const Stretch& stretch) {
+        have_.push_back(have_.back());
+        borders_.push_back(stretch.start + stretch.size);
+        for (unsigned i = 0; i < weights_.count; ++i) {
+            if (!stretch.nodes.test(weights_.nodes[i])) continue;
+            have_.back()[i] += static_cast<double>(stretch.size) / stretch.nodes.weight();
+        }
+    }
+
+    [[nodiscard]] double upto(uint64_t at, unsigned i) const {
+        const auto after = std::upper_bound(borders_.begin(), borders_.end() - 1, at);
+        const size_t k = static_cast<size_t>(after - borders_.begin());
+        const double part = static_cast<double>(at - borders_[k - 1]) /
+                            static_cast<double>(borders_[k] - borders_[k - 1]);
+        return have_[k - 1][i] + part * (have_[k][i] - have_[k - 1][i]);
+    }
+
+    const NodeWeights& weights_;
+    std::vector<uint64_t> borders_;
+    std::vector<std::vector<double>> have_;
+};
+
+// The worst of all GiB that begin from first on, and before last. A node's part of a GiB changes
+// evenly while neither its begin nor its end passes a border, so the worst has one at a border.
+double worst_gib(const Shares& shares, uint64_t first, uint64_t last) {
+    double worst = std::max(shares.error_of_gib(first), shares.error_of_gib(last));
+    for (const uint64_t border : shares.borders()) {
+        if (border >= first && border <= last) {
+            worst = std::max(worst, shares.error_of_gib(border));
+        }
+        if (border >= first + kGib && border <= last + kGib) {
+            worst = std::max(worst, shares.error_of_gib(border - kGib));
         }
     }
     return worst;
@@ -118,22 +144,41 @@ double worst_window(const NodeWeights& weights, unsigned granule_shift, uint64_t
 
 }  // namespace
 
-// What begins inside a period and ends inside another lacks parts of both: more where periods are
-// longer, later in the heap. By huge pages one more or less of them.
-TEST(Stretches, ShareOutAGibThatBeginsAnywhere) {
+// Wherever it begins: but for one that begins among the shorter periods of the first 4 GiB and ends
+// among the longer ones.
+TEST(Stretches, OfSmallPagesShareOutAnyGibOf64) {
+    for (const auto& vector : {Weights{5, 3, 2, 1}, Weights{4, 3, 2, 1}, Weights{9, 9, 9, 2},
+                               Weights{7, 7, 7, 1}, Weights{255, 1}, Weights{3, 1}}) {
+        const NodeWeights weights = weights_of(vector);
+        for (const auto& regions : {growing_heap(), std::vector<uint64_t>(64, kGib)}) {
+            const Shares shares(weights, kPageShift, regions);
+            const auto worst = [&](uint64_t first, uint64_t last) {
+                return worst_gib(shares, first * kGib, last * kGib);
+            };
+            const double at_4 = worst(kFineGib - 1, kFineGib);
+            const double at_32 = worst(kCoarseGib - 1, kCoarseGib);
+            std::printf("%s: off by %.1f %% across 4 GiB, by %.1f %% across 32 GiB\n",
+                        name_of(vector).c_str(), 100 * at_4, 100 * at_32);
+            EXPECT_LT(worst(0, kFineGib - 1), 0.001) << name_of(vector);
+            EXPECT_LT(at_4, 0.12) << name_of(vector);
+            EXPECT_LT(worst(kFineGib, kCoarseGib - 1), 0.001) << name_of(vector);
+            EXPECT_LT(at_32, 0.26) << name_of(vector);
+            EXPECT_LT(worst(kCoarseGib, 2 * kCoarseGib - 1), 0.001) << name_of(vector);
+        }
+    }
+}
+
+// By huge pages one more or less of them; levels of many weights need longer periods.
+TEST(Stretches, ShareOutAGibOfASmallHeap) {
     for (const auto& vector : kWeightVectors) {
         const NodeWeights weights = weights_of(vector);
         const unsigned least = *std::min_element(vector.begin(), vector.end());
         const double huge_page = 1.0 * weights.total / least / 512;
-        for (const auto& [gib, bound] : {std::pair{2, 0.025}, std::pair{4, 0.05}}) {
-            const uint64_t bytes = static_cast<uint64_t>(gib) * kGib;
-            const double small = worst_window(weights, kPageShift, bytes, growing_heap());
-            const double huge = worst_window(weights, kHugePageShift, bytes, growing_heap());
-            std::printf("%s, heap of %d GiB: off by %.1f %%, by huge pages %.1f %%\n",
-                        name_of(vector).c_str(), gib, 100 * small, 100 * huge);
-            EXPECT_LT(small, bound) << name_of(vector);
-            EXPECT_LT(huge, bound + huge_page) << name_of(vector);
-        }
+        const uint64_t last = (kFineGib - 1) * kGib;
+        EXPECT_LT(worst_gib({weights, kPageShift, growing_heap()}, 0, last), 0.01)
+            << name_of(vector);
+        EXPECT_LT(worst_gib({weights, kHugePageShift, growing_heap()}, 0, last), 0.01 + huge_page)
+            << name_of(vector);
     }
 }
 
@@ -157,15 +202,14 @@ TEST(Stretches, CoverTheRegionWithoutGaps) {
         const uint64_t size = 3 * kGib + 12288;
         uint64_t at = start;
         NodeMask before;
-        const bool cut =
-            for_each_stretch(weights_of(vector), {mappings_for(0, size), kHugePageShift}, start,
-                             size, [&](const Stretch& stretch) {
-                                 EXPECT_EQ(stretch.start, at);
-                                 EXPECT_EQ(stretch.start % 4096, 0);
-                                 EXPECT_NE(stretch.nodes, before);
-                                 before = stretch.nodes;
-                                 at += stretch.size;
-                             });
+        const bool cut = for_each_stretch(weights_of(vector), layout_for(0, size), start, size,
+                                          [&](const Stretch& stretch) {
+                                              EXPECT_EQ(stretch.start, at);
+                                              EXPECT_EQ(stretch.start % 4096, 0);
+                                              EXPECT_NE(stretch.nodes, before);
+                                              before = stretch.nodes;
+                                              at += stretch.size;
+                                          });
         EXPECT_TRUE(cut);
         EXPECT_EQ(at, start + size);
     }

@@ -47,7 +47,7 @@ TEST(StretchMappings, AreAtMostAThousandFor64Gib) {
 }
 
 TEST(StretchMappings, AreNeverMoreThanAllowed) {
-    for (unsigned mappings = 0; mappings <= 300; ++mappings) {
+    for (unsigned mappings = 0; mappings <= 300; mappings += mappings < 30 ? 1 : 27) {
         for (const auto& vector : kWeightVectors) {
             for (const uint64_t size : {kGib, 3 * kGib, 100 * kGib, kGib / 8, uint64_t{4096}}) {
                 EXPECT_LE(stretches(weights_of(vector), {mappings, kHugePageShift}, size), mappings)

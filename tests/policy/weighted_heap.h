@@ -52,7 +52,8 @@ inline std::vector<uint64_t> growing_heap() {
 template <class Visit>
 bool visit_region(const NodeWeights& weights, unsigned granule_shift, uint64_t offset,
                   uint64_t size, Visit visit) {
-    const StretchLayout layout{mappings_for(offset, size), static_cast<uint8_t>(granule_shift)};
+    StretchLayout layout = layout_for(offset, size);
+    layout.granule_shift = static_cast<uint8_t>(granule_shift);
     return for_each_stretch(weights, layout, offset, size, visit);
 }
 
