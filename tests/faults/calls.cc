@@ -50,7 +50,7 @@ const std::vector<Call>& calls_of_ours() {
         with({"futex_wake", {SYS_futex}, {EFAULT, EINVAL}}, 1, UINT_MAX, FUTEX_WAKE),
         {"getpid", {SYS_getpid}, {EPERM}},
         {"gettid", {SYS_gettid}, {EPERM}},
-        {"sched_yield", {SYS_sched_yield}, {EPERM}},
+        {.name = "sched_yield", .numbers = {SYS_sched_yield}, .errnos = {EPERM}, .by_chance = true},
     };
     return all;
 }

@@ -23,6 +23,7 @@ struct Call {
     int argument = -1;        // -1: whatever the arguments
     unsigned mask = UINT_MAX;
     unsigned value = 0;
+    bool by_chance = false;  // made only when threads happen to meet
 };
 
 // The calls with the numbers first to last fail, counted from 1.
