@@ -68,7 +68,8 @@ TEST(Interface, DescribesEveryValue) {
     for (const std::string& type :
          {described<RuleName>("RuleName"), described<DaemonStatus>("DaemonStatus"),
           described<AttachedProcess>("AttachedProcess"), described<LogEntry>("LogEntry"),
-          described<Account>("Account"), described<Undone>("Undone")}) {
+          described<Account>("Account"), described<Undone>("Undone"),
+          described<Applied>("Applied")}) {
         EXPECT_NE(text.find(type), std::string::npos) << type;
     }
 }
