@@ -99,8 +99,9 @@ TEST(Interface, DescribesTheMethodsThatAreAnswered) {
             EXPECT_EQ(reply->error.find("MethodNotFound"), std::string::npos) << reply->error;
         }
     }
-    EXPECT_EQ(described_methods(kInterface),
-              (std::set<std::string>{"Status", "List", "Explain", "Undo", "Reload", "Log"}));
+    EXPECT_EQ(
+        described_methods(kInterface),
+        (std::set<std::string>{"Status", "List", "Explain", "Undo", "Apply", "Reload", "Log"}));
 }
 
 TEST(Interface, IsToldByTheServiceItself) {
