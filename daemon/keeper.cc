@@ -25,6 +25,8 @@ constexpr uint64_t kProbeAfterNs[] = {5'000'000, 50'000'000, 500'000'000};
 constexpr unsigned kProbes = sizeof(kProbeAfterNs) / sizeof(kProbeAfterNs[0]);
 // More at once are looked for in /proc instead.
 constexpr size_t kProbesMax = 8192;
+// Those beyond are not counted.
+constexpr size_t kLeftOutMax = 65536;
 // Remembered at once; then all are new again.
 constexpr size_t kStrangersMax = 1024;
 constexpr uint64_t kLooksApartNs = 1'000'000'000;
@@ -92,7 +94,7 @@ bool Keeper::attach(pid_t pid, Descriptor pidfd) {
     // Of the process that the pidfd is of, if that lives still.
     if (!target || has_exited(pidfd)) return false;
     if (budget_.is_full()) {
-        leave_out();
+        leave_out(pid);
         return false;
     }
     auto kept = std::make_unique<Kept>();
@@ -118,8 +120,10 @@ void Keeper::follow(pid_t pid, bool followed) const {
     if (following_) following_(pid, followed);
 }
 
-void Keeper::leave_out() {
-    if (left_out_++ > 0) return;
+void Keeper::leave_out(pid_t pid) {
+    const bool first = left_out_.empty();
+    if (left_out_.size() < kLeftOutMax) left_out_.insert(pid);
+    if (!first) return;
     LogEntry entry;
     entry.event = "full";
     entry.by = "mpold";
@@ -153,8 +157,8 @@ void Keeper::drop(pid_t pid) {
     kept_.erase(found);
     follow(pid, false);
     if (machine_ != nullptr) machine_->forget(pid);
-    if (left_out_ == 0 || !budget_.has_room()) return;
-    left_out_ = 0;
+    if (left_out_.empty() || !budget_.has_room()) return;
+    left_out_.clear();
     look_around_soon();
 }
 

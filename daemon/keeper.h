@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -59,7 +60,7 @@ class Keeper {
     [[nodiscard]] const std::map<pid_t, std::unique_ptr<Kept>>& kept() const { return kept_; }
     [[nodiscard]] Kept* find(pid_t pid) const;
     // Processes that were met since the descriptors ran out, and are not kept; 0: they have not.
-    [[nodiscard]] uint64_t left_out() const { return left_out_; }
+    [[nodiscard]] uint64_t left_out() const { return left_out_.size(); }
     [[nodiscard]] uint64_t descriptors() const { return budget_.limit(); }
     // Failure: ESRCH it is not kept; EBUSY another writer is at it.
     [[nodiscard]] control::Result<std::vector<Undone>> undo(pid_t pid, const std::string& by);
@@ -85,7 +86,7 @@ class Keeper {
     bool attach(pid_t pid, Descriptor pidfd);
     void renew(Kept& kept);
     void drop(pid_t pid);
-    void leave_out();
+    void leave_out(pid_t pid);
     void follow(pid_t pid, bool followed) const;
     static int on_exit(sd_event_source* source, int fd, uint32_t events, void* opaque);
     void probe_in(uint64_t delay_ns, const Probe& probe);
@@ -128,7 +129,7 @@ class Keeper {
     std::function<void(pid_t, bool)> following_;
     bool deaf_to_threads_ = false;
     DescriptorBudget budget_;
-    uint64_t left_out_ = 0;
+    std::set<pid_t> left_out_;
     std::map<pid_t, std::unique_ptr<Kept>> kept_;
     std::multimap<uint64_t, Probe> probes_;  // by when
     std::deque<pid_t> queue_;

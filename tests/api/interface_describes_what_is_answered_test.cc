@@ -68,7 +68,8 @@ TEST(Interface, DescribesEveryValue) {
     for (const std::string& type :
          {described<RuleName>("RuleName"), described<DaemonStatus>("DaemonStatus"),
           described<AttachedProcess>("AttachedProcess"), described<LogEntry>("LogEntry"),
-          described<Account>("Account"), described<Undone>("Undone")}) {
+          described<Account>("Account"), described<Undone>("Undone"),
+          described<Applied>("Applied")}) {
         EXPECT_NE(text.find(type), std::string::npos) << type;
     }
 }
@@ -98,8 +99,9 @@ TEST(Interface, DescribesTheMethodsThatAreAnswered) {
             EXPECT_EQ(reply->error.find("MethodNotFound"), std::string::npos) << reply->error;
         }
     }
-    EXPECT_EQ(described_methods(kInterface),
-              (std::set<std::string>{"Status", "List", "Explain", "Undo", "Reload", "Log"}));
+    EXPECT_EQ(
+        described_methods(kInterface),
+        (std::set<std::string>{"Status", "List", "Explain", "Undo", "Apply", "Reload", "Log"}));
 }
 
 TEST(Interface, IsToldByTheServiceItself) {

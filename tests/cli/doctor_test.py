@@ -10,27 +10,14 @@ import tempfile
 import unittest
 
 from harness import (FAILED, NO_SUCH_PID, NO_TARGET, NOBODY, NOT_PERMITTED, OK, USAGE,
-                     CliTest, Victim, lines, main, mbind_refused, mpol, needs_root)
+                     CliTest, Process, Victim, lines, main, mbind_refused, mpol, needs_root)
 
 
-
-class Sleeper:
+class Sleeper(Process):
     """A program that is not under control, ready when it has said so."""
 
     def __init__(self, *command, env=None):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        env={**os.environ, **(env or {})})
-        self.pid = self.process.pid
-        assert self.process.stdout.readline()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait()
+        super().__init__(command, {**os.environ, **(env or {})})
 
 
 READY = "print('ready', flush=True); input()"

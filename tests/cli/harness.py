@@ -9,6 +9,8 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+from process import Process  # noqa: E402  pylint: disable=wrong-import-position
 MPOL = os.path.abspath(os.environ["MPOL_BIN"])
 VICTIM = os.path.join(HERE, "victim.py")
 SECONDS_MAX = 60  # of anything that should take milliseconds
@@ -32,26 +34,15 @@ def mpol(*words, prefix=(), env=None, **options):
                           env={**ENVIRONMENT, **(env or {})}, **options)
 
 
-class Victim:
+class Victim(Process):
     """A program under control. `with Victim() as victim:`"""
 
     def __init__(self, *policy, env=None, prefix=(), launcher=None):
         launcher = [MPOL, "run", *policy, "--"] if launcher is None else launcher
-        self.process = subprocess.Popen(
-            [*prefix, *launcher, sys.executable, "-B", VICTIM], text=True, bufsize=1,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**ENVIRONMENT, **(env or {})})
-        self.pid = self.process.pid
-        assert self.process.stdout.readline() == "ready\n"
+        super().__init__([*prefix, *launcher, sys.executable, "-B", VICTIM],
+                         {**ENVIRONMENT, **(env or {})})
+        assert self.said == "ready\n"
         self.settle()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait()
 
     def ask(self, *words):
         self.process.stdin.write(" ".join(map(str, words)) + "\n")

@@ -4,8 +4,8 @@ import os
 import subprocess
 import tempfile
 
-from harness import (FAILED, NO_SUCH_PID, NO_TARGET, NOBODY, NOT_PERMITTED, OK, PARTLY, USAGE,
-                     CliTest, Victim, lines, main, mpol, needs_root)
+from harness import (ENVIRONMENT, FAILED, MPOL, NO_SUCH_PID, NO_TARGET, NOBODY, NOT_PERMITTED, OK,
+                     PARTLY, USAGE, CliTest, Process, Victim, lines, main, mpol, needs_root)
 
 DATABASE = """
 [[rule]]
@@ -322,8 +322,9 @@ class RulesTest(CliTest):
         # Somebody's who has no others: what no rule gives is given back, whoever's test it is.
         self.write("a.toml", REST.replace("{}", '{ env = { ROLE = "all" } }'))
         os.chmod(self.folder.name, 0o755)
-        with Victim(env={"ROLE": "all"}, prefix=NOBODY) as one, \
-                Victim(env={"ROLE": "all"}, prefix=NOBODY) as other, Victim() as roots:
+        nobodys = [*NOBODY, MPOL, "run", "--", "sh", "-c", "echo ready; read line"]
+        role = {**ENVIRONMENT, "ROLE": "all"}
+        with Process(nobodys, role) as one, Process(nobodys, role) as other, Victim() as roots:
             out = mpol("rules", "apply", "--all", "--json", "--rules", self.folder.name,
                        prefix=NOBODY).stdout
             pids = [row["pid"] for row in json.loads(out)["applied"]]

@@ -16,6 +16,9 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from process import Process  # noqa: E402  pylint: disable=wrong-import-position
+
 MPOLD = os.path.abspath(os.environ["MPOLD_BIN"])
 MPOL = os.path.abspath(os.environ["MPOL_BIN"])
 PRELOAD = os.path.abspath(os.environ["MPOL_PRELOAD"])
@@ -300,26 +303,14 @@ class Strace:
         self.log.close()
 
 
-class Subject:
+class Subject(Process):
     """A program of subject.c that the daemon hears of. `with Subject(daemon, "wait") as subject:`"""
 
     def __init__(self, daemon, *words, environment=None, preload=True, prefix=()):
         env = daemon.environment() if preload else dict(os.environ)
-        self.process = subprocess.Popen(
-            [*prefix, SUBJECT, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            bufsize=1, env={**env, **(environment or {})})
-        self.pid = self.process.pid
-        assert self.process.stdout.readline() == "ready\n"
+        super().__init__([*prefix, SUBJECT, *map(str, words)], {**env, **(environment or {})})
+        assert self.said == "ready\n"
         self.segment = segment_of(self.pid) if preload else None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait()
 
     def poke(self):
         """It allocates once more."""

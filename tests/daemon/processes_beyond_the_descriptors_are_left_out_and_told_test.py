@@ -31,7 +31,7 @@ class DescriptorsTest(unittest.TestCase):
             segments = [harness.segment_of(pid) for pid in family.children()] + [family.segment]
             harness.wait_until(lambda: self.status(daemon)["attached"] == KEPT, "all places taken")
             harness.wait_until(
-                lambda: self.status(daemon)["left_out"] >= FAMILY + 1 - KEPT, "the others")
+                lambda: self.status(daemon)["left_out"] == FAMILY + 1 - KEPT, "the others")
             self.assertEqual(self.status(daemon)["descriptors"], LIMIT)
             full = [entry for entry in daemon.log() if entry["event"] == "full"]
             self.assertEqual(len(full), 1)

@@ -162,10 +162,10 @@ class UnitTest(unittest.TestCase):
         self.addCleanup(write, "/etc/mpol/rules.d/test.toml", rule("bind:0"))
         run("systemctl", "reload", "mpold")
         run(*his, "systemctl", "--user", "start", "mpold")
-        with Subject(Unit(HIS="1"), "wait", prefix=his) as subject:
-            subject.wait_for(INTERLEAVE)
         status = run(*his, "systemctl", "--user", "show", "--value", "-p", "StatusText", "mpold")
         self.assertEqual(status.strip(), "1 rules; events: hello")
+        with Subject(Unit(HIS="1"), "wait", prefix=his) as subject:
+            subject.wait_for(INTERLEAVE)
 
 
 if __name__ == "__main__":
