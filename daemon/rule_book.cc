@@ -10,9 +10,13 @@
 #include <utility>
 
 #include "daemon/rules/load.h"
+#include "sys/fail_point.h"
 #include "sys/sys.h"
 
 namespace mpol::daemon {
+
+using sys::FailPoint;
+
 namespace {
 
 // An editor writes a file in several steps; a package installs several files.
@@ -70,6 +74,7 @@ int RuleBook::on_change(sd_event_source*, int fd, uint32_t, void* opaque) {
 
 // The same folder as before keeps its watch.
 void RuleBook::watch() {
+    if (fail_point(FailPoint::kReloadWatch) != 0) return;
     if (inotify_) ::inotify_add_watch(inotify_.get(), watched_path(from_).c_str(), kChanges);
 }
 
@@ -79,6 +84,7 @@ control::Result<uint64_t> RuleBook::failed(int err, std::string what) {
 }
 
 control::Result<uint64_t> RuleBook::read() {
+    (void)fail_point(FailPoint::kReloadBegin);
     watch();  // First: what changes while the files are read is seen.
     auto sources = rules::read_sources(from_, owner_);
     if (!sources && sources.error().err != ENOENT) {
@@ -87,6 +93,7 @@ control::Result<uint64_t> RuleBook::read() {
     }
     rules::Diagnostics diagnostics;
     auto set = std::make_shared<RuleSet>();
+    (void)fail_point(FailPoint::kReloadCompile);
     // Who has written no rules has none.
     if (sources) set->compiled = rules::compile_sources(*sources, diagnostics);
     if (!diagnostics.empty()) return failed(EINVAL, all_errors(diagnostics));
@@ -95,6 +102,7 @@ control::Result<uint64_t> RuleBook::read() {
             std::make_shared<RuleName>(RuleName{rule.name, rule.file, rule.at.line}));
         set->scheduled = set->scheduled || !rule.schedule.empty();
     }
+    (void)fail_point(FailPoint::kReloadSwap);
     error_.clear();
     loaded_ns_ = sys::realtime_ns();
     rules_ = std::move(set);
