@@ -14,6 +14,7 @@
 
 #include "daemon/api/socket.h"
 #include "daemon/privilege.h"
+#include "sys/fail_point.h"
 #include "sys/sys.h"
 
 namespace mpol::daemon {
@@ -162,6 +163,7 @@ control::Result<uint64_t> Mpold::reload(const std::string& by) {
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
                static_cast<unsigned long long>(sys::monotonic_ns() / 1000));
     auto count = book_.read();
+    (void)fail_point(sys::FailPoint::kReloadTell);
     rules_read(count ? std::string() : count.error().what, by);
     sd_notify(0, "READY=1");
     return count;

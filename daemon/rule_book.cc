@@ -10,9 +10,13 @@
 #include <utility>
 
 #include "daemon/rules/load.h"
+#include "sys/fail_point.h"
 #include "sys/sys.h"
 
 namespace mpol::daemon {
+
+using sys::FailPoint;
+
 namespace {
 
 // An editor writes a file in several steps; a package installs several files.
@@ -89,7 +93,7 @@ bool RuleBook::concerns(uint32_t mask, std::string_view name) const {
 
 // The same folder as before keeps its watch.
 void RuleBook::watch() {
-    if (!inotify_) return;
+    if (!inotify_ || fail_point(FailPoint::kReloadWatch) != 0) return;
     auto [folder, entry] = watched_by(from_);
     const int watched = ::inotify_add_watch(inotify_.get(), folder.c_str(), kChanges);
     if (watched_ >= 0 && watched != watched_) ::inotify_rm_watch(inotify_.get(), watched_);
@@ -103,6 +107,7 @@ control::Result<uint64_t> RuleBook::failed(int err, std::string what) {
 }
 
 control::Result<uint64_t> RuleBook::read() {
+    (void)fail_point(FailPoint::kReloadBegin);
     watch();  // First: what changes while the files are read is seen.
     auto sources = rules::read_sources(from_, owner_);
     if (!sources && sources.error().err != ENOENT) {
@@ -111,9 +116,11 @@ control::Result<uint64_t> RuleBook::read() {
     }
     rules::Diagnostics diagnostics;
     rules::CompiledRules compiled;
+    (void)fail_point(FailPoint::kReloadCompile);
     // Who has written no rules has none.
     if (sources) compiled = rules::compile_sources(*sources, diagnostics);
     if (!diagnostics.empty()) return failed(EINVAL, all_errors(diagnostics));
+    (void)fail_point(FailPoint::kReloadSwap);
     error_.clear();
     loaded_ns_ = sys::realtime_ns();
     rules_ = std::make_shared<RuleSet>(rule_set_of(std::move(compiled)));

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "daemon/rules/tree.h"
+#include "sys/fail_point.h"
 
 namespace mpol::rules {
 namespace {
@@ -35,7 +36,9 @@ std::string distrust(const struct stat& facts, std::optional<uid_t> owner) {
 
 // Non-blocking, so that a pipe in a user's folder does not stop the reader.
 tl::expected<Source, LoadFailure> read_source(const std::string& path, std::optional<uid_t> owner) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    const int fd = sys::fallible_libc(sys::FailPoint::kReloadOpen, [&] {
+        return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    });
     if (fd < 0) return failure(errno, path);
     struct stat facts {};
     const bool regular = ::fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode);
@@ -44,7 +47,9 @@ tl::expected<Source, LoadFailure> read_source(const std::string& path, std::opti
     size_t size = 0;
     ssize_t got = regular && strange.empty() ? 1 : 0;
     while (got > 0 && size < source.text.size()) {
-        got = ::read(fd, source.text.data() + size, source.text.size() - size);
+        got = sys::fallible_libc(sys::FailPoint::kReloadRead, [&] {
+            return ::read(fd, source.text.data() + size, source.text.size() - size);
+        });
         if (got > 0) size += static_cast<size_t>(got);
     }
     const int err = got < 0 ? errno : 0;
@@ -58,6 +63,9 @@ tl::expected<Source, LoadFailure> read_source(const std::string& path, std::opti
 
 // Empty: no folder.
 tl::expected<std::vector<std::string>, LoadFailure> files_in(const std::string& path) {
+    if (const int err = fail_point(sys::FailPoint::kReloadList); err != 0) {
+        return failure(-err, path);
+    }
     DIR* const folder = ::opendir(path.c_str());
     if (folder == nullptr) return failure(errno, path);
     std::vector<std::string> files;
