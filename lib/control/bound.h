@@ -4,9 +4,8 @@
 // that spans several (more than 64 nodes apart) is told to be incomplete; on machines of today it
 // is whole.
 //
-//   bound:  0 set | 1 incomplete | 2 changing | 3 own weights | 16-31 mode word | 32-47 home node,
-//   int16 |
-//          48-55 mask word's index | 56-63 where the weights come from (enum mpol_ctl_weights)
+//   bound:  0 set | 1 incomplete | 2 changing | 3 own weights | 16-31 mode word | 32-47 home node
+//           (int16) | 48-55 mask word's index | 56-63 enum mpol_ctl_weights
 //   bound_nodes: that word of the mask          weights: a byte for each node in it
 //
 // Pure; never allocates; async-signal-safe.
@@ -21,8 +20,8 @@ namespace mpol::control {
 
 inline constexpr uint64_t kBoundSet = 1;
 inline constexpr uint64_t kBoundIncomplete = 2;
-inline constexpr uint64_t kBoundChanging = 4;    // the two words don't belong together now
-inline constexpr uint64_t kBoundOwnWeights = 8;  // 0: the scope's nodes are interleaved evenly
+inline constexpr uint64_t kBoundChanging = 4;    // the words don't belong together now
+inline constexpr uint64_t kBoundOwnWeights = 8;  // they are in its weight row
 
 inline constexpr unsigned kBoundWeightWords = kWeightedNodesMax / 8;
 
