@@ -111,7 +111,10 @@ Json thread_json(const ThreadView& thread, uint64_t process_generation) {
     out["shares"] = own ? shares_json(thread.state.asked.policy, thread.effective) : Json(nullptr);
     out["caught_up"] = own ? thread.state.task_applied >= thread.state.asked.generation
                            : thread.state.process_seen >= process_generation;
-    out["large"] = own && thread.large ? kind_json(*thread.large) : Json(nullptr);
+    for (const auto kind : {MPOL_CTL_KIND_LARGE, MPOL_CTL_KIND_STACK, MPOL_CTL_KIND_MMAP}) {
+        const KindView* const view = thread.kind(kind);
+        out[std::string(kind_name(kind))] = view != nullptr ? kind_json(*view) : Json(nullptr);
+    }
     return out;
 }
 

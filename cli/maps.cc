@@ -51,8 +51,8 @@ class Owners {
         }
         for (const control::ThreadState& thread : threads_) {
             if (thread.scope != 0) by_scope_.emplace(thread.scope, &thread);
-            if (thread.large && thread.large->scope != 0) {
-                by_large_scope_.emplace(thread.large->scope, &thread);
+            if (thread.large() && thread.large()->scope != 0) {
+                by_large_scope_.emplace(thread.large()->scope, &thread);
             }
         }
     }
@@ -92,7 +92,7 @@ class Owners {
 
     static Owner owner_of_large(pid_t tid, const control::ThreadState& thread,
                                 const Owner& process) {
-        const control::KindState& large = *thread.large;
+        const control::KindState& large = *thread.large();
         if (!thread.asked.set || !large.asked.set) return owner_of(tid, thread, process);
         return {tid, &large.asked, large.applied, large.applied_errno};
     }
@@ -102,23 +102,6 @@ class Owners {
         const Policy& bound = region.state.bound->policy;
         region.effective = bound;
         region.effective_whole = region.state.bound->whole;
-        if (!region.state.bound->own_weights) return;
-        // The region's row says that it has weights; which, only the policy asked for, while that is
-        // the one in force.
-        const bool told = region.asked && region.applied && has_own_weights(*region.asked);
-        region.effective_whole &= told;
-        if (told) give_weights(*region.asked, *region.effective);
-    }
-
-    // Of the nodes that are left.
-    static void give_weights(const Policy& asked, Policy& effective) {
-        const NodeWeights weights = weights_in_force(asked, effective.nodes);
-        if (weights.count == 0) {
-            effective.mode = Mode::kInterleave;  // Evenly: its nodes are out of bounds.
-            return;
-        }
-        effective.weight_source = asked.weight_source;
-        std::copy_n(weights.weights, weights.count, effective.weights);
     }
 
     void follow(RegionView& region, const Owner& owner, const NodeMask& allowed) {

@@ -80,6 +80,7 @@ std::string target_words(const Change& change) {
 std::string policy_words(const Change& change) {
     if (change.policy) return policy_text(*change.policy);
     const bool mapped = change.kind && change.kind->kind != MPOL_CTL_KIND_LARGE;
+    if (mapped && change.tid) return "the process's, or the task policy";
     if (mapped) return "the threads' task policy";
     if (change.tid && change.kind) return "the thread's policy";
     if (change.tid || change.kind) return "the process's policy";

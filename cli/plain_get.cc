@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One process or thread for people.
 
+#include <algorithm>
+
 #include "cli/plain.h"
 #include "cli/words.h"
 #include "policy/kind_text.h"
@@ -94,8 +96,18 @@ void add_thread(std::string& out, const ThreadView& thread, uint64_t process_gen
         add_weights(out, asked.policy, thread.effective);
         add(out, "  generation: {}\n",
             progress(asked.generation, thread.state.applied, thread.state.applied_errno));
-        if (thread.large) add_kind(out, fmt::format("thread {}, ", thread.tid), *thread.large);
     }
+    for (const auto kind : {MPOL_CTL_KIND_LARGE, MPOL_CTL_KIND_STACK, MPOL_CTL_KIND_MMAP}) {
+        const KindView* const view = thread.kind(kind);
+        if (view != nullptr) add_kind(out, fmt::format("thread {}, ", thread.tid), *view);
+    }
+}
+
+// It does not only follow the process.
+bool has_own(const ThreadView& thread) {
+    const auto is_set = [](const KindView& kind) { return kind.state.asked.set; };
+    return thread.state.asked.set || !thread.state.asked.readable ||
+           std::any_of(thread.kinds.begin(), thread.kinds.end(), is_set);
 }
 
 void add_kinds(std::string& out, const ProcessView& view) {
@@ -132,9 +144,7 @@ std::string render(const GetView& view) {
     add_heap(out, process);
     add_threads_summary(out, process);
     for (const ThreadView& thread : process.threads) {
-        if (view.all_threads || thread.state.asked.set || !thread.state.asked.readable) {
-            add_thread(out, thread, generation);
-        }
+        if (view.all_threads || has_own(thread)) add_thread(out, thread, generation);
     }
     add_kinds(out, process);
     add_errors(out, process);

@@ -52,7 +52,7 @@ Result<void> check(const Arguments& arguments, size_t offset, Change& change) {
 control::Result<uint64_t> publish(Target& target, std::optional<control::ThreadSlot> slot,
                                   const Change& change, int timeout_ms) {
     if (slot && change.kind) {
-        return target.publish_large(*slot, change.kind->threshold, change.policy, timeout_ms);
+        return target.publish_own_kind(*slot, *change.kind, change.policy, timeout_ms);
     }
     if (slot) return target.publish_thread(*slot, change.policy, timeout_ms);
     if (change.kind)
@@ -116,9 +116,10 @@ Result<void> settle_process(const Target& target, Change& change) {
 Result<void> settle_thread(const Target& target, control::ThreadSlot slot, Change& change) {
     const auto thread = target.thread(slot);
     if (!thread || target.outer_tid(thread->tid) != *change.tid) return exited(change);
-    const bool large = change.kind && thread->large;
-    const control::Published& asked = large ? thread->large->asked : thread->asked;
-    const int err = large ? thread->large->applied_errno : thread->applied_errno;
+    const auto* const own = change.kind ? &thread->kinds[change.kind->kind] : nullptr;
+    const bool has_own = own != nullptr && own->has_value();
+    const control::Published& asked = has_own ? (*own)->asked : thread->asked;
+    const int err = has_own ? (*own)->applied_errno : thread->applied_errno;
     change.superseded = asked.readable && asked.generation > change.generation;
     change.helper = (target.process().status & MPOL_CTL_STATUS_HELPER) != 0;
     if (change.applied && err != 0 && !change.superseded) return refused(change, err);
@@ -146,7 +147,8 @@ Result<void> settle_kind(const Target& target, Change& change) {
 
 bool wait_for(const Target& target, std::optional<control::ThreadSlot> slot, const Change& change) {
     if (slot && change.kind) {
-        return target.wait_large(*slot, change.generation, change.timeout_ms);
+        return target.wait_own_kind(*slot, change.kind->kind, change.generation,
+                                    change.timeout_ms);
     }
     if (slot) return target.wait_thread(*slot, change.generation, change.timeout_ms);
     if (change.kind) {
@@ -192,9 +194,7 @@ Result<size_t> read_kind_of(const Arguments& arguments, bool to_nothing, Change&
         change.kind = kind->kind;
         offset = kind->policy_offset;
     }
-    if (!change.kind || !change.tid || change.kind->kind == MPOL_CTL_KIND_LARGE) return offset;
-    return misused(fmt::format("{} is a kind of a whole process's memory: name PID, not PID/TID",
-                               kind_name(change.kind->kind)));
+    return offset;
 }
 
 // What was published stays, whatever becomes of the migration.

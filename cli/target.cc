@@ -75,7 +75,9 @@ ProcessView view_of(const control::Target& target, const NodeMask& has_memory) {
         // A policy that means nothing here leaves the mask empty.
         if (state.asked.set)
             (void)contextualise(state.asked.policy, view.allowed, thread.effective);
-        if (state.large) thread.large = kind_view(*state.large, view.allowed);
+        for (const auto& kind : state.kinds) {
+            if (kind) thread.kinds.push_back(kind_view(*kind, view.allowed));
+        }
         view.threads.push_back(std::move(thread));
     }
     view.slotless = target.slotless_threads();

@@ -29,7 +29,7 @@ namespace mpol::cli {
     return mode != Mode::kDefault && mode != Mode::kLocal;
 }
 
-// A kind of the process's memory, or a thread's large allocations, with a policy of its own.
+// A kind of memory, of the process's or of a thread's own, with a policy of its own.
 struct KindView {
     control::KindState state;
     NodeMask effective;
@@ -39,8 +39,16 @@ struct ThreadView {
     pid_t tid = 0;
     std::string comm;  // as the kernel has it: not printable yet
     control::ThreadState state;
-    NodeMask effective;               // of its own policy
-    std::optional<KindView> large{};  // where a policy was ever set for them
+    NodeMask effective;  // of its own policy
+    std::vector<KindView> kinds{};  // its own, that a policy was ever set for
+    // Large allocations count while the thread has its own policy. nullptr: nothing there.
+    [[nodiscard]] const KindView* kind(mpol_ctl_kind_id id) const {
+        for (const KindView& view : kinds) {
+            const bool counts = id != MPOL_CTL_KIND_LARGE || state.asked.set;
+            if (view.state.kind == id && counts) return &view;
+        }
+        return nullptr;
+    }
 };
 
 // A process under control.

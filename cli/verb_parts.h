@@ -127,6 +127,7 @@ inline constexpr Example kSetExamples[] = {
     {"mpol set 4242 'large>=2M:bind:3'", "allocations of 2 MiB and more, whatever the rest has"},
     {"mpol set 4242 stack:local", "the threads' stacks"},
     {"mpol set 4242 mmap:interleave:0-3", "what the program maps itself: heaps of JVM and Go"},
+    {"mpol set 4242/4250 mmap:bind:2", "what that thread maps from then on"},
 };
 inline constexpr Example kUnsetExamples[] = {
     {"mpol unset 4242", "back to the policy that the process was started with"},

@@ -29,8 +29,9 @@ constexpr Verb kVerbs[] = {
     {"set", "PID[/TID] [KIND:]POLICY", "rewrite the policy of a process or of a thread",
      "Publishes POLICY and waits until it is applied. Threads with a policy of\n"
      "their own keep it, unless --process is given. PID/PID is the main thread.\n"
-     "KIND is large>=SIZE, stack or mmap: only that part of the process's memory;\n"
-     "large>=SIZE also of a thread that has a policy of its own.",
+     "KIND is large>=SIZE, stack or mmap: only that part of its memory. Of a thread:\n"
+     "large>=SIZE where it has a policy of its own; stack, the stacks of threads\n"
+     "that it creates from then on; mmap, what it maps itself from then on.",
      kSetOperands, kSetOptions, kSetExamples, set},
     {"unset", "PID[/TID] [KIND]", "take a policy back",
      "A thread follows its process again; a process has again the policy that it\n"

@@ -11,10 +11,12 @@
  *   8 KiB+1 MiB MPOL_CTL_REGIONS region rows  64 B for each region
  *   + 256 KiB   MPOL_CTL_KIND_ROWS kind rows  4 KiB, once a policy of a kind was published
  *   + 4 KiB     MPOL_CTL_EVENTS event rows    64 KiB, once somebody has watched
- *   + 64 KiB    MPOL_CTL_SLOTS large rows     4 KiB for 16 threads, once one of them was given a
- *                                             policy for its large allocations
- *   + 1 MiB     MPOL_CTL_SAVED_ROWS saved rows  4 KiB, once a daemon has set a policy; 256 B for each
+ *   + 64 KiB    own kind rows, MPOL_CTL_SLOTS for each kind  4 KiB for 16 threads and a kind, once one
+ *                                             of them was given a policy of that kind
+ *   + 3 MiB     MPOL_CTL_SAVED_ROWS saved rows  4 KiB, once a daemon has set a policy; 256 B for each
  *                                             thread that it gave one of its own
+ *   + 1 MiB and a page  MPOL_CTL_REGIONS weight rows  4 KiB for 64 regions, once one of them was bound
+ *                                             by weights of its scope's own
  *
  * Nothing in it is a pointer that anyone follows: addresses are facts to display. A reader copies
  * each field once with an atomic load, validates the copy and uses only the copy. Every u64 and
@@ -221,7 +223,7 @@ struct mpol_ctl_header {
     uint64_t process_errno;   /* 464 target: errno of the last application, 0 when it succeeded */
     uint64_t spare_owner;     /* 472 writers: latch whose word may say SPARE: 0 process, 1+slot,
                                      1+MPOL_CTL_SLOTS+kind, or with MPOL_CTL_KIND_ROWS for kind
-                                     and a slot added, that thread's large allocations */
+                                     and kind*MPOL_CTL_SLOTS+slot added, that thread's own kind */
     uint64_t spare[MPOL_CTL_POLICY_WORDS]; /* 480 writers: second copy, shared by all latches */
     uint64_t effective_word;  /* 672 target: latch of the next field, of its own */
     uint64_t effective[2][MPOL_CTL_NODE_WORDS]; /* 680 target: nodes the process's policy means */
@@ -249,8 +251,8 @@ struct mpol_ctl_slot {
     uint64_t process_seen; /* 24 thread: generation of the process's policy that its kernel task
                                  policy reflects, while it follows the process */
     uint32_t applied_errno; /* 32 target: of the last application */
-    uint32_t large;         /* 36 writers, or the thread while CLAIMING: 1 its large row is memory;
-                                  before, nobody touches it */
+    uint32_t kinds;         /* 36 writers, or the thread while CLAIMING: bit of each kind whose own row
+                                  of the thread is memory; before, nobody touches it */
     uint64_t task_applied;  /* 40 thread: generation of word that its kernel task policy reflects */
     uint64_t reserved1[2];  /* 48 */
     uint64_t policy[MPOL_CTL_POLICY_WORDS]; /* 64 writers, or the thread while CLAIMING */
@@ -272,6 +274,13 @@ struct mpol_ctl_region {
     uint64_t bound_nodes; /* 56 target: and its nodes */
 };
 
+/* The weights that a region is bound by: memory once its bound says that it has some, and read between
+ * two looks at bound that agree. */
+struct mpol_ctl_region_weights {
+    uint64_t weights[5];  /* 0 target: a byte each, as in a policy's words, but of bound_nodes */
+    uint64_t reserved[3]; /* 40 */
+};
+
 /* An event: the beginning or the end of an operation on a range of the heap (mpol/notifier.h). A ring:
  * event number n is in row n % MPOL_CTL_EVENTS until event n + MPOL_CTL_EVENTS. */
 struct mpol_ctl_event {
@@ -285,9 +294,10 @@ struct mpol_ctl_event {
     uint32_t reserved[5]; /* 44 */
 };
 
-/* Memory of the process that may follow a policy of its own, whoever allocates it. A thread with a
- * policy of its own may have another one for its large allocations: a row like that of LARGE, in
- * mpol_ctl.large. It counts while the thread has its own policy. */
+/* Memory of the process that may follow a policy of its own, whoever allocates it. A thread may have
+ * the same for itself, in rows like these (mpol_ctl.own_kinds): LARGE, which counts while the thread has
+ * its own policy; STACK, of the stacks of threads that it creates from then on; MMAP, of what it maps
+ * from then on. The last two are read by the thread at each use, and applied is what it used last. */
 enum mpol_ctl_kind_id {
     MPOL_CTL_KIND_LARGE = 0, /* allocations of at least a threshold, of threads without a policy */
     MPOL_CTL_KIND_STACK = 1, /* stacks of the threads but the main one */
@@ -367,9 +377,10 @@ enum mpol_ctl_error_code {
 #define MPOL_CTL_REGIONS_OFFSET (MPOL_CTL_SLOTS_OFFSET + MPOL_CTL_SLOTS * 256u)
 #define MPOL_CTL_KINDS_OFFSET (MPOL_CTL_REGIONS_OFFSET + MPOL_CTL_REGIONS * 64u)
 #define MPOL_CTL_EVENTS_OFFSET (MPOL_CTL_KINDS_OFFSET + MPOL_CTL_KIND_ROWS * 256u)
-#define MPOL_CTL_LARGE_OFFSET (MPOL_CTL_EVENTS_OFFSET + MPOL_CTL_EVENTS * 64u)
-#define MPOL_CTL_SAVED_OFFSET (MPOL_CTL_LARGE_OFFSET + MPOL_CTL_SLOTS * 256u)
-#define MPOL_CTL_SIZE (MPOL_CTL_SAVED_OFFSET + MPOL_CTL_SAVED_ROWS * 256u)
+#define MPOL_CTL_OWN_KINDS_OFFSET (MPOL_CTL_EVENTS_OFFSET + MPOL_CTL_EVENTS * 64u)
+#define MPOL_CTL_SAVED_OFFSET (MPOL_CTL_OWN_KINDS_OFFSET + MPOL_CTL_KINDS * MPOL_CTL_SLOTS * 256u)
+#define MPOL_CTL_WEIGHTS_OFFSET (MPOL_CTL_SAVED_OFFSET + MPOL_CTL_SAVED_ROWS * 256u)
+#define MPOL_CTL_SIZE (MPOL_CTL_WEIGHTS_OFFSET + MPOL_CTL_REGIONS * 64u)
 
 struct mpol_ctl {
     struct mpol_ctl_header header;
@@ -378,8 +389,9 @@ struct mpol_ctl {
     struct mpol_ctl_region regions[MPOL_CTL_REGIONS];
     struct mpol_ctl_kind kinds[MPOL_CTL_KIND_ROWS];
     struct mpol_ctl_event events[MPOL_CTL_EVENTS];
-    struct mpol_ctl_kind large[MPOL_CTL_SLOTS]; /* of the thread in that slot */
+    struct mpol_ctl_kind own_kinds[MPOL_CTL_KINDS][MPOL_CTL_SLOTS]; /* of the thread in that slot */
     struct mpol_ctl_saved saved[MPOL_CTL_SAVED_ROWS];
+    struct mpol_ctl_region_weights weights[MPOL_CTL_REGIONS]; /* of the region in that row */
 };
 
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_header) == 4096);
@@ -414,12 +426,15 @@ MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, events) == MPOL_CTL_EVENTS_OFFSET);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_kind) == 256);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_kind, policy) == 64);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, kinds) == MPOL_CTL_KINDS_OFFSET);
-MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, large) == MPOL_CTL_LARGE_OFFSET);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, own_kinds) == MPOL_CTL_OWN_KINDS_OFFSET);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_saved) == 256);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_saved, policy) == 64);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl_header, saved) == 84);
 MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, saved) == MPOL_CTL_SAVED_OFFSET);
+MPOL_CTL_ASSERT(sizeof(struct mpol_ctl_region_weights) == 64);
+MPOL_CTL_ASSERT(offsetof(struct mpol_ctl, weights) == MPOL_CTL_WEIGHTS_OFFSET);
 MPOL_CTL_ASSERT(MPOL_CTL_SAVED_OFFSET % 4096 == 0 && MPOL_CTL_SIZE % 4096 == 0);
+MPOL_CTL_ASSERT(MPOL_CTL_WEIGHTS_OFFSET % 4096 == 0);
 MPOL_CTL_ASSERT(sizeof(struct mpol_ctl) == MPOL_CTL_SIZE);
 
 #ifdef __cplusplus

@@ -183,6 +183,21 @@ MPOL_API int mpol_read_kind(const mpol_target *target, unsigned kind, uint64_t *
 MPOL_API int mpol_write_kind(mpol_target *target, unsigned kind, uint64_t threshold,
                              const struct mpol_policy *policy, int timeout_ms);
 
+/* The same of a thread's own memory of a kind: MPOL_KIND_LARGE, its allocations of at least the
+ * threshold, while it has a policy of its own; MPOL_KIND_STACK, the stacks of threads that it creates
+ * from then on; MPOL_KIND_MMAP, what it maps itself from then on. Threads and forked children that it
+ * creates have copies. The last two are in force when the call returns, and are not waited for; a
+ * null policy makes what comes follow the process again.
+ *
+ * Also: ESRCH, tid is no thread of the process, or has exited; ENODATA, MPOL_KIND_LARGE of a thread
+ * without a policy of its own; ENOMEM, no memory for its row. Thread-safe for different targets; not
+ * async-signal-safe. */
+MPOL_API int mpol_read_thread_kind(const mpol_target *target, pid_t tid, unsigned kind,
+                                   uint64_t *ret_threshold, struct mpol_state *ret_state);
+MPOL_API int mpol_write_thread_kind(mpol_target *target, pid_t tid, unsigned kind,
+                                    uint64_t threshold, const struct mpol_policy *policy,
+                                    int timeout_ms);
+
 /* --- Migration: the process moves the pages of its heap to where its policies want them, batch by
  * batch, while it runs. It needs no privilege for that. One migration at a time; what it has moved
  * stays moved, whenever it ends, and the next one skips what is in place. */

@@ -59,7 +59,7 @@ struct ProcessState {
     uint32_t status = 0;        // MPOL_CTL_STATUS_*
 };
 
-// One kind of the process's memory (mpol_ctl_kind_id), or a thread's large allocations.
+// One kind of memory (mpol_ctl_kind_id), of the process's or of a thread's own.
 struct KindState {
     mpol_ctl_kind_id kind = MPOL_CTL_KIND_LARGE;
     Published asked;
@@ -78,7 +78,12 @@ struct ThreadState {
     uint64_t process_seen = 0;  // generation of the process's policy that its task policy reflects
     int applied_errno = 0;
     uint32_t scope = 0;         // 0: allocates from the process's regions
-    std::optional<KindState> large{};  // its large allocations, if a policy was ever set for them
+    // Its own kinds, where a policy was ever set for them. Those of stacks and mappings are in force
+    // at once, from the thread's next use on.
+    std::optional<KindState> kinds[MPOL_CTL_KINDS]{};
+    [[nodiscard]] const std::optional<KindState>& large() const {
+        return kinds[MPOL_CTL_KIND_LARGE];
+    }
 };
 
 // A slot as it is looked up for a thread. Slots pass from thread to thread: a publication goes only
@@ -250,11 +255,12 @@ class Target {
     [[nodiscard]] Result<uint64_t> publish_kind(const KindName& name,
                                                 const std::optional<Policy>& policy,
                                                 bool everywhere, int timeout_ms);
-    // Of a thread's allocations of at least threshold bytes. Failure: ENODATA, the thread has no
-    // policy of its own, which it takes; ESRCH, ENOMEM.
-    [[nodiscard]] Result<uint64_t> publish_large(ThreadSlot slot, uint64_t threshold,
-                                                 const std::optional<Policy>& policy,
-                                                 int timeout_ms);
+    // Of a thread's own allocations of at least a threshold, of the stacks of threads that it creates
+    // from then on, or of what it maps from then on. Failure: ENODATA, the thread has no policy of
+    // its own, which large allocations take; ESRCH, ENOMEM.
+    [[nodiscard]] Result<uint64_t> publish_own_kind(ThreadSlot slot, const KindName& name,
+                                                    const std::optional<Policy>& policy,
+                                                    int timeout_ms);
     // The process's policy, and no thread keeps its own.
     [[nodiscard]] Result<uint64_t> publish_everywhere(const std::optional<Policy>& policy,
                                                       int timeout_ms);
@@ -311,7 +317,9 @@ class Target {
     [[nodiscard]] bool wait_process(uint64_t generation, int timeout_ms) const;
     [[nodiscard]] bool wait_thread(ThreadSlot slot, uint64_t generation, int timeout_ms) const;
     [[nodiscard]] bool wait_kind(mpol_ctl_kind_id kind, uint64_t generation, int timeout_ms) const;
-    [[nodiscard]] bool wait_large(ThreadSlot slot, uint64_t generation, int timeout_ms) const;
+    // Of a thread's own kind. Stacks and mappings need no waiting.
+    [[nodiscard]] bool wait_own_kind(ThreadSlot slot, mpol_ctl_kind_id kind, uint64_t generation,
+                                     int timeout_ms) const;
     // True when every thread without a policy of its own has the process's as its kernel task policy;
     // one that is blocked or computes does not.
     [[nodiscard]] bool wait_all_threads(uint64_t generation, int timeout_ms) const;

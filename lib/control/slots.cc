@@ -27,15 +27,21 @@ void give(unsigned slot) {
     taken[slot / 64].fetch_and(~(uint64_t{1} << (slot % 64)), std::memory_order_release);
 }
 
-// What a writer who looked at the slot's former life is about to publish in its large row fails.
+// What a writer who looked at the slot's former life is about to publish in its own kinds' rows fails.
 // Sequentially consistent with the claim before it: a writer announces the row, then looks whose
-// the slot is (Target::publish_large). False: a writer, perhaps dead, is still filling the row in.
-bool renew_large(unsigned slot) {
-    if (__atomic_load_n(&local.slots[slot].large, __ATOMIC_SEQ_CST) == 0) return true;
-    mpol_ctl_kind& row = local.large[slot];
-    uint64_t word = load(row.word);
-    return (word & kSpare) == 0 &&
-           SharedMemory::cas(row.word, word, next_generation(word & ~kHasPolicy));
+// the slot is (Target::publish_own_kind). False: a writer, perhaps dead, is still filling a row in.
+bool renew_own_kinds(unsigned slot) {
+    const uint32_t kinds = __atomic_load_n(&local.slots[slot].kinds, __ATOMIC_SEQ_CST);
+    for (unsigned kind = 0; kind < MPOL_CTL_KINDS; ++kind) {
+        if ((kinds >> kind & 1) == 0) continue;
+        mpol_ctl_kind& row = local.own_kinds[kind][slot];
+        uint64_t word = load(row.word);
+        if ((word & kSpare) != 0 ||
+            !SharedMemory::cas(row.word, word, next_generation(word & ~kHasPolicy))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool usable(unsigned slot) {
@@ -46,7 +52,7 @@ bool usable(unsigned slot) {
     }
     (void)fail_point(sys::FailPoint::kSlotClaim);
     if (!slot_claim<SharedMemory>(row.word)) return false;
-    if (renew_large(slot)) return true;
+    if (renew_own_kinds(slot)) return true;
     slot_release<SharedMemory>(row.word);
     return false;
 }
@@ -60,19 +66,22 @@ void raise_slots_used(unsigned slots) {
 }
 
 // No writer publishes here before the slot is open.
-void fill_large(unsigned slot, const LargeWords& large) {
-    mpol_ctl_kind& row = local.large[slot];
+void fill_own_kind(unsigned kind, unsigned slot, const PolicyWords& policy, uint64_t threshold) {
+    mpol_ctl_kind& row = local.own_kinds[kind][slot];
     if (!back_rows(&row, sizeof(row))) return;
-    store(local.slots[slot].large, uint32_t{1});
+    store(local.slots[slot].kinds, load(local.slots[slot].kinds) | 1U << kind);
     const uint64_t word = next_generation(load(row.word)) | kHasPolicy;
-    for (unsigned i = 0; i < kPolicyWords; ++i) store(row.policy[i], large.policy.words[i]);
-    store(row.threshold[generation(word) % 2], large.threshold);
+    for (unsigned i = 0; i < kPolicyWords; ++i) store(row.policy[i], policy.words[i]);
+    store(row.threshold[generation(word) % 2], threshold);
     SharedMemory::store(row.word, word);
 }
 
-void open(unsigned slot, const PolicyWords* policy, const LargeWords* large) {
+void open(unsigned slot, const PolicyWords* policy, const OwnKinds* kinds) {
     mpol_ctl_slot& row = local.slots[slot];
-    if (large != nullptr) fill_large(slot, *large);
+    for (unsigned kind = 0; kinds != nullptr && kind < MPOL_CTL_KINDS; ++kind) {
+        if ((kinds->set >> kind & 1) == 0) continue;
+        fill_own_kind(kind, slot, kinds->policy[kind], kinds->threshold[kind]);
+    }
     store(row.tid, static_cast<uint32_t>(sys::thread_id()));
     store(row.scope, uint32_t{0});
     store(row.applied_errno, uint32_t{0});
@@ -90,14 +99,14 @@ void open(unsigned slot, const PolicyWords* policy, const LargeWords* large) {
 
 }  // namespace
 
-int claim_slot(const PolicyWords* policy, const LargeWords* large) {
+int claim_slot(const PolicyWords* policy, const OwnKinds* kinds) {
     for (unsigned word = 0; word < kBitmapWords; ++word) {
         for (uint64_t free = ~taken[word].load(std::memory_order_relaxed); free != 0;
              free &= free - 1) {
             const unsigned slot = word * 64 + static_cast<unsigned>(std::countr_zero(free));
             if (!take(slot)) continue;
             if (usable(slot)) {
-                open(slot, policy, large);
+                open(slot, policy, kinds);
                 return static_cast<int>(slot);
             }
             give(slot);

@@ -11,16 +11,17 @@ namespace mpol::control {
 
 inline constexpr int kNoSlot = -1;
 
-// A policy for large allocations: of at least threshold bytes.
-struct LargeWords {
-    PolicyWords policy{};
-    uint64_t threshold = 0;
+// A thread's own policies of the kinds; a threshold is of large allocations.
+struct OwnKinds {
+    uint32_t set = 0;  // bits
+    PolicyWords policy[MPOL_CTL_KINDS];
+    uint64_t threshold[MPOL_CTL_KINDS]{};
 };
 
-// Claims the lowest free slot for the calling thread. With a policy, and one for large allocations
-// (of the creating thread), the slot opens with them. kNoSlot when all are taken: the thread then
-// follows the process.
-[[nodiscard]] int claim_slot(const PolicyWords* policy, const LargeWords* large = nullptr);
+// Claims the lowest free slot for the calling thread. With a policy, and ones of kinds (of the
+// creating thread), the slot opens with them. kNoSlot when all are taken: the thread then follows
+// the process.
+[[nodiscard]] int claim_slot(const PolicyWords* policy, const OwnKinds* kinds = nullptr);
 void release_slot(int slot);
 
 // After abandon(): no slot is taken.

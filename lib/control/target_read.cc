@@ -36,11 +36,25 @@ KindState read_kind(const mpol_ctl_kind& row, const SharedLatch& latch) {
     return state;
 }
 
-std::optional<Bound> read_bound(const mpol_ctl_region& row) {
+std::optional<KindState> read_own_kind(mpol_ctl& segment, unsigned kind, unsigned slot) {
+    if (!has_own_row(segment, kind, slot)) return std::nullopt;
+    KindState state = read_kind(segment.own_kinds[kind][slot], own_kind_latch(segment, kind, slot));
+    state.kind = static_cast<mpol_ctl_kind_id>(kind);
+    if (kind == MPOL_CTL_KIND_LARGE) return state;
+    if (state.applied < state.asked.generation) state.applied_errno = 0;  // Not used yet.
+    state.applied = state.asked.generation;
+    return state;
+}
+
+std::optional<Bound> read_bound(const mpol_ctl_region& row,
+                                const mpol_ctl_region_weights& weights) {
     Bound bound;
     for (unsigned attempt = 0; attempt < kLatchTries; ++attempt) {
         const uint64_t before = load(row.bound);
-        const BoundWords words{before, load(row.bound_nodes)};
+        BoundWords words{before, load(row.bound_nodes)};
+        for (unsigned i = 0; (before & kBoundOwnWeights) != 0 && i < kBoundWeightWords; ++i) {
+            words.weights[i] = load(weights.weights[i]);
+        }
         if ((before & kBoundChanging) != 0 || load(row.bound) != before) continue;
         return decode_bound(words, bound) ? std::optional(bound) : std::nullopt;
     }
@@ -87,9 +101,8 @@ std::optional<ThreadState> Target::thread(unsigned slot) const {
         state.process_seen = load(row.process_seen);
         state.applied_errno = static_cast<int>(load(row.applied_errno) & INT_MAX);
         state.scope = load(row.scope);
-        state.large.reset();
-        if (load(row.large) != 0) {
-            state.large = read_kind(segment_->large[slot], large_latch(*segment_, slot));
+        for (unsigned kind = 0; kind < MPOL_CTL_KINDS; ++kind) {
+            state.kinds[kind] = read_own_kind(*segment_, kind, slot);
         }
         // All of one thread: the generation changes whenever the slot passes to another.
         if (generation(load(row.word)) == generation(before)) return state;
@@ -128,7 +141,7 @@ std::vector<RegionState> Target::regions() const {
         state.size = load(region.size);
         state.committed = std::min(load(region.committed), state.size);
         state.carved = std::min(load(region.carved), state.size);
-        state.bound = read_bound(region);
+        state.bound = read_bound(region, segment_->weights[row]);
         state.scope = load(region.scope);
         state.stretches = load(region.stretches);
         state.applied_errno = static_cast<int>(load(region.applied_errno) & INT_MAX);

@@ -35,14 +35,15 @@ bool publish_one(mpol_ctl& segment, uint64_t owner, const SharedLatch& latch, ui
     return publish_words(segment, owner, latch, seen, policy.has_value(), words);
 }
 
-// Goes with the thread's own policy. The caller holds the writers' lock.
-void unset_large(mpol_ctl& segment, unsigned slot, const Origin& origin) {
-    if (load(segment.slots[slot].large) == 0) return;
-    const SharedLatch latch = large_latch(segment, slot);
-    const uint64_t seen = SharedMemory::load(*latch.word);
-    // A thread that exits meanwhile needs no unset.
-    if ((seen & kHasPolicy) != 0) {
-        (void)publish_one(segment, kFirstLargeOwner + slot, latch, seen, std::nullopt, origin);
+// They go with the thread's own policy. The caller holds the writers' lock.
+void unset_own_kinds(mpol_ctl& segment, unsigned slot, const Origin& origin) {
+    for (unsigned kind = 0; kind < MPOL_CTL_KINDS; ++kind) {
+        if (!has_own_row(segment, kind, slot)) continue;
+        const SharedLatch latch = own_kind_latch(segment, kind, slot);
+        const uint64_t seen = SharedMemory::load(*latch.word);
+        // A thread that exits meanwhile needs no unset.
+        if ((seen & kHasPolicy) == 0) continue;
+        (void)publish_one(segment, own_kind_owner(kind, slot), latch, seen, std::nullopt, origin);
     }
 }
 
@@ -52,9 +53,10 @@ void unset_threads(mpol_ctl& segment, const Origin& origin) {
     for (unsigned slot = 0; slot < used; ++slot) {
         const SharedLatch latch = slot_latch(segment, slot);
         const uint64_t seen = SharedMemory::load(*latch.word);
-        if ((seen & kState) != kLive || (seen & kHasPolicy) == 0) continue;
+        if ((seen & kState) != kLive) continue;
+        unset_own_kinds(segment, slot, origin);
+        if ((seen & kHasPolicy) == 0) continue;
         (void)publish_one(segment, 1 + slot, latch, seen, std::nullopt, origin);
-        unset_large(segment, slot, origin);
     }
 }
 
@@ -89,38 +91,40 @@ Result<uint64_t> Target::publish_thread(ThreadSlot slot, const std::optional<Pol
             !publish_one(*segment_, 1 + slot.slot, latch, seen, policy, origin)) {
             return tl::unexpected(exited(slot));
         }
-        if (!policy) unset_large(*segment_, slot.slot, origin);
+        if (!policy) unset_own_kinds(*segment_, slot.slot, origin);
         return generation(next_generation(seen));
     });
 }
 
-Result<uint64_t> Target::publish_large(ThreadSlot slot, uint64_t threshold,
-                                       const std::optional<Policy>& policy, int timeout_ms) {
+Result<uint64_t> Target::publish_own_kind(ThreadSlot slot, const KindName& name,
+                                          const std::optional<Policy>& policy, int timeout_ms) {
     const Origin origin = origin_of(writer_, keep_cached_);
     return locked(timeout_ms, [&]() -> Result<uint64_t> {
         mpol_ctl_slot& thread = segment_->slots[slot.slot];
-        const auto at = MPOL_CTL_LARGE_OFFSET + off_t{slot.slot} * sizeof(mpol_ctl_kind);
-        if (load(thread.large) == 0 && back_row(fd_, at, sizeof(mpol_ctl_kind)) != 0) {
+        mpol_ctl_kind& row = segment_->own_kinds[name.kind][slot.slot];
+        const auto at = reinterpret_cast<char*>(&row) - reinterpret_cast<char*>(segment_);
+        if (!has_own_row(*segment_, name.kind, slot.slot) &&
+            back_row(fd_, at, sizeof(row)) != 0) {
             return tl::unexpected(fail(errno, fmt::format("no memory for a thread's row in the "
                                                           "control segment of process {}",
                                                           pid_)));
         }
         // Announced, then the row's word, then whose the slot is: in a later life the publication
-        // fails. Pairs with renew_large in slots.cc.
-        __atomic_store_n(&thread.large, uint32_t{1}, __ATOMIC_SEQ_CST);
-        const SharedLatch latch = large_latch(*segment_, slot.slot);
+        // fails. Pairs with renew_own_kinds in slots.cc.
+        __atomic_fetch_or(&thread.kinds, 1U << name.kind, __ATOMIC_SEQ_CST);
+        const SharedLatch latch = own_kind_latch(*segment_, name.kind, slot.slot);
         const uint64_t seen = SharedMemory::load(*latch.word);
         const uint64_t life = __atomic_load_n(&thread.word, __ATOMIC_SEQ_CST);
         const bool lives = (life & kState) == kLive && is_of(thread, slot);
-        if (lives && policy && (life & kHasPolicy) == 0) {
+        if (lives && policy && name.kind == MPOL_CTL_KIND_LARGE && (life & kHasPolicy) == 0) {
             return tl::unexpected(
                 fail(ENODATA, fmt::format("the thread in slot {} of process {} follows the process",
                                           slot.slot, pid_)));
         }
         const uint64_t next = generation(next_generation(seen));
-        if (lives) store(segment_->large[slot.slot].threshold[next % 2], policy ? threshold : 0);
-        if (!lives ||
-            !publish_one(*segment_, kFirstLargeOwner + slot.slot, latch, seen, policy, origin)) {
+        if (lives) store(row.threshold[next % 2], policy ? name.threshold : 0);
+        const uint64_t owner = own_kind_owner(name.kind, slot.slot);
+        if (!lives || !publish_one(*segment_, owner, latch, seen, policy, origin)) {
             return tl::unexpected(exited(slot));
         }
         return next;
@@ -267,12 +271,14 @@ bool Target::wait_kind(mpol_ctl_kind_id kind, uint64_t wanted, int timeout_ms) c
     return wait(timeout_ms, [&] { return load(segment_->kinds[kind].applied) >= wanted; });
 }
 
-bool Target::wait_large(ThreadSlot slot, uint64_t wanted, int timeout_ms) const {
+bool Target::wait_own_kind(ThreadSlot slot, mpol_ctl_kind_id kind, uint64_t wanted,
+                           int timeout_ms) const {
     const mpol_ctl_slot& thread = segment_->slots[slot.slot];
     bool gone = false;
     const bool done = wait(timeout_ms, [&] {
         gone = !is_of(thread, slot) || (load(thread.word) & kState) != kLive;
-        return gone || load(segment_->large[slot.slot].applied) >= wanted;
+        return gone || kind != MPOL_CTL_KIND_LARGE ||
+               load(segment_->own_kinds[kind][slot.slot].applied) >= wanted;
     });
     return done && !gone;
 }

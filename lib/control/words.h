@@ -137,12 +137,19 @@ static_assert(kWeightWord + kWeightedNodesMax / 8 == kPolicyWords);
     return {&segment.kinds[kind].word, segment.kinds[kind].policy, segment.header.spare,
             kPolicyWords};
 }
-// Precondition: slot < MPOL_CTL_SLOTS, and the row is memory (mpol_ctl_slot.large is not 0).
-[[nodiscard]] inline SharedLatch large_latch(mpol_ctl& segment, unsigned slot) {
-    return {&segment.large[slot].word, segment.large[slot].policy, segment.header.spare,
-            kPolicyWords};
+// Whether the thread's own row of that kind is memory. Precondition: both are in range.
+[[nodiscard]] inline bool has_own_row(const mpol_ctl& segment, unsigned kind, unsigned slot) {
+    return (load(segment.slots[slot].kinds) >> kind & 1) != 0;
 }
-inline constexpr uint64_t kFirstLargeOwner = 1 + MPOL_CTL_SLOTS + MPOL_CTL_KIND_ROWS;
+// Precondition: both are in range, and the row is memory.
+[[nodiscard]] inline SharedLatch own_kind_latch(mpol_ctl& segment, unsigned kind, unsigned slot) {
+    mpol_ctl_kind& row = segment.own_kinds[kind][slot];
+    return {&row.word, row.policy, segment.header.spare, kPolicyWords};
+}
+inline constexpr uint64_t kFirstOwnKindOwner = 1 + MPOL_CTL_SLOTS + MPOL_CTL_KIND_ROWS;
+[[nodiscard]] constexpr uint64_t own_kind_owner(unsigned kind, unsigned slot) {
+    return kFirstOwnKindOwner + uint64_t{kind} * MPOL_CTL_SLOTS + slot;
+}
 // Latches that only the target writes, with a second copy of their own.
 [[nodiscard]] inline SharedLatch effective_latch(mpol_ctl& segment) {
     return {&segment.header.effective_word, segment.header.effective[0],
@@ -154,13 +161,16 @@ inline constexpr uint64_t kFirstLargeOwner = 1 + MPOL_CTL_SLOTS + MPOL_CTL_KIND_
 }
 
 // The latch that header.spare_owner names: 0 the process, 1 + slot, then the kinds and the threads'
-// large allocations. False: no such latch.
+// own kinds. False: no such latch.
 [[nodiscard]] inline bool owner_latch(mpol_ctl& segment, uint64_t owner, SharedLatch& ret_latch) {
     constexpr uint64_t kFirstKind = 1 + MPOL_CTL_SLOTS;
-    if (owner >= kFirstLargeOwner) {
-        const uint64_t slot = owner - kFirstLargeOwner;
-        if (slot >= MPOL_CTL_SLOTS || load(segment.slots[slot].large) == 0) return false;
-        ret_latch = large_latch(segment, static_cast<unsigned>(slot));
+    if (owner >= kFirstOwnKindOwner) {
+        const uint64_t row = owner - kFirstOwnKindOwner;
+        if (row >= uint64_t{MPOL_CTL_KINDS} * MPOL_CTL_SLOTS) return false;
+        const auto kind = static_cast<unsigned>(row / MPOL_CTL_SLOTS);
+        const auto slot = static_cast<unsigned>(row % MPOL_CTL_SLOTS);
+        if (!has_own_row(segment, kind, slot)) return false;
+        ret_latch = own_kind_latch(segment, kind, slot);
         return true;
     }
     if (owner >= kFirstKind + MPOL_CTL_KINDS) return false;

@@ -9,6 +9,7 @@
 #include "heap/kind_rows.h"
 #include "heap/locks.h"
 #include "heap/notify.h"
+#include "heap/own_kinds.h"
 #include "heap/purge.h"
 #include "heap/task.h"
 #include "policy/weights.h"
@@ -170,20 +171,28 @@ void purge_kinds(uint32_t bound) {
 
 bool stacks_concerned() {
     return (kinds_ever.load(std::memory_order_relaxed) &
-            (bit_of(Kind::kStack) | bit_of(Kind::kMmap))) != 0;
+            (bit_of(Kind::kStack) | bit_of(Kind::kMmap))) != 0 ||
+           own_stacks_ever.load(std::memory_order_relaxed);
 }
 
-void bind_stack(void* start, size_t size) {
+void bind_stack(void* start, size_t size, const Binding& own) {
     // A stack that the C library has kept may be bound to what another policy said; and a policy on
     // mappings that exist takes such a stack for one.
     const InsideMappings inside;
     const Notice notice(MPOL_EVENT_POLICY, start, size);
     const ScopeId id = state_of(Kind::kStack).scope.load(std::memory_order_acquire);
-    if (id == kProcessScope) {
+    if (own.set) {
+        bind_as_own(start, size, own);
+    } else if (id == kProcessScope) {
         (void)bind_range(start, size, {});
     } else {
         bind_new_range(id, start, size, true);
     }
+}
+
+bool mappings_concerned() {
+    return (kinds_set.load(std::memory_order_acquire) & bit_of(Kind::kMmap)) != 0 ||
+           has_own_kind(Kind::kMmap);
 }
 
 void bind_mapping(void* start, size_t size) {
@@ -191,6 +200,9 @@ void bind_mapping(void* start, size_t size) {
     if (control::copied()) return;
     const InsideMappings inside;
     const Notice notice(MPOL_EVENT_POLICY, start, size);
+    Binding own;
+    if (own_binding(Kind::kMmap, own)) return bind_as_own(start, size, own);
+    if ((kinds_set.load(std::memory_order_acquire) & bit_of(Kind::kMmap)) == 0) return;
     bind_new_range(state_of(Kind::kMmap).scope.load(std::memory_order_acquire), start, size, false);
 }
 

@@ -46,12 +46,15 @@ void purge_kinds(uint32_t bound);
 // A thread of the program's begins: descriptor lies at the upper end of its stack (pthread_self()).
 // 0: it has ended.
 void mark_thread(int slot, uintptr_t descriptor);
-// Binds a new thread's stack, if a policy of a kind has, or had, to do with stacks.
-void bind_stack(void* start, size_t size);
+// Binds a new thread's stack, if a policy of a kind has, or had, to do with stacks. own: as its
+// creator has its own policy for it, where set.
+void bind_stack(void* start, size_t size, const Binding& own);
 [[nodiscard]] bool stacks_concerned();
 
 // --- Mappings. Async-signal-safe.
 
+// Some policy of the process's or of the calling thread's is for what is mapped.
+[[nodiscard]] bool mappings_concerned();
 void bind_mapping(void* start, size_t size);
 
 // --- Large allocations

@@ -30,10 +30,14 @@ struct State {
 };
 constinit State states[MPOL_CTL_SLOTS];
 
+mpol_ctl_kind& row_of(unsigned slot) { return local.own_kinds[MPOL_CTL_KIND_LARGE][slot]; }
+
 bool read_asked(unsigned slot, KindAsked& ret_asked) {
-    const mpol_ctl_kind& row = local.large[slot];
-    return load(local.slots[slot].large) != 0 && control::back_rows(&row, sizeof(row)) &&
-           read_kind_asked(row, control::large_latch(local, slot), ret_asked);
+    const mpol_ctl_kind& row = row_of(slot);
+    return control::has_own_row(local, MPOL_CTL_KIND_LARGE, slot) &&
+           control::back_rows(&row, sizeof(row)) &&
+           read_kind_asked(row, control::own_kind_latch(local, MPOL_CTL_KIND_LARGE, slot),
+                           ret_asked);
 }
 
 int bind_by_size(State& at, const KindAsked& asked) {
@@ -84,7 +88,7 @@ bool own_large_is_purged(unsigned slot) {
 void report_own_large(unsigned slot) {
     const State& at = states[slot];
     if (at.scope == kProcessScope) return;
-    mpol_ctl_kind& row = local.large[slot];
+    mpol_ctl_kind& row = row_of(slot);
     store(row.scope, uint32_t{at.scope});
     store(row.applied_errno, static_cast<uint32_t>(-at.err));
     store(row.applied, at.bound);
@@ -115,8 +119,8 @@ bool sync_own_large(bool has_own) {
     }
     if (at.scope == kProcessScope) {
         // Nothing to take back, or no arena to be had.
-        store(local.large[slot].applied_errno, static_cast<uint32_t>(wanted ? EAGAIN : 0));
-        store(local.large[slot].applied, task.large_generation);
+        store(row_of(slot).applied_errno, static_cast<uint32_t>(wanted ? EAGAIN : 0));
+        store(row_of(slot).applied, task.large_generation);
         return true;
     }
     (void)bind_own_large(slot, task.owned_scope, true);

@@ -113,10 +113,27 @@ Range reserve_range(ScopeId scope, size_t size, size_t alignment, int& ret_errno
     return reserve_exactly(size, alignment, PROT_NONE, ret_errno);
 }
 
-void mirror_bound(const Region& region, mpol_ctl_region& out) {
+// False: there is no memory for them.
+bool mirror_weights(unsigned row) {
+    mpol_ctl_region_weights& out = local.weights[row];
+    if (!control::back_rows(&out, sizeof(out))) return false;
+    for (unsigned i = 0; i < control::kBoundWeightWords; ++i) {
+        control::store(out.weights[i],
+                       uint64_t{regions[row].bound_weights[i].load(std::memory_order_relaxed)});
+    }
+    return true;
+}
+
+void mirror_bound(unsigned row) {
+    const Region& region = regions[row];
+    mpol_ctl_region& out = local.regions[row];
+    uint64_t bound = region.bound.load(std::memory_order_relaxed);
     control::store(out.bound, control::kBoundChanging);
     control::store(out.bound_nodes, region.bound_nodes.load(std::memory_order_relaxed));
-    control::store(out.bound, region.bound.load(std::memory_order_relaxed));
+    if ((bound & control::kBoundOwnWeights) != 0 && !mirror_weights(row)) {
+        bound = (bound & ~control::kBoundOwnWeights) | control::kBoundIncomplete;
+    }
+    control::store(out.bound, bound);
 }
 
 void mirror(unsigned row) {
@@ -130,7 +147,7 @@ void mirror(unsigned row) {
     control::store(out.stretches, encode(layout_in_force(region.layout)));
     control::store(out.carved, uint64_t{region.carved.load(std::memory_order_relaxed)});
     control::store(out.committed, uint64_t{region.committed.load(std::memory_order_relaxed)});
-    mirror_bound(region, out);
+    mirror_bound(row);
     control::store(out.start, uint64_t{region.start.load(std::memory_order_relaxed)});
 }
 
@@ -343,8 +360,11 @@ ScopeId owner_of(const void* address) {
 
 void tell_bound(Region& region, unsigned row, const control::BoundWords& words) {
     region.bound_nodes.store(words.nodes, std::memory_order_relaxed);
+    for (unsigned i = 0; i < control::kBoundWeightWords; ++i) {
+        region.bound_weights[i].store(words.weights[i], std::memory_order_relaxed);
+    }
     region.bound.store(words.bound, std::memory_order_relaxed);
-    if (region.mirrored.load(std::memory_order_acquire)) mirror_bound(region, local.regions[row]);
+    if (region.mirrored.load(std::memory_order_acquire)) mirror_bound(row);
 }
 
 bool in_region(const void* address) {

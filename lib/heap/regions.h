@@ -52,6 +52,7 @@ struct Region {
     std::atomic<size_t> committed;
     std::atomic<uint64_t> bound;  // control::BoundWords of the last mbind; 0: none
     std::atomic<uint64_t> bound_nodes;
+    std::atomic<uint64_t> bound_weights[control::kBoundWeightWords];
     std::atomic<bool> mirrored;  // its row of the segment is backed by memory
 };
 

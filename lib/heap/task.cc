@@ -5,8 +5,8 @@
 
 #include "control/segment.h"
 #include "heap/apply.h"
-#include "heap/kind_rows.h"
 #include "heap/locks.h"
+#include "heap/own_kinds.h"
 #include "heap/own_large.h"
 #include "heap/purge.h"
 #include "heap/weighted.h"
@@ -202,12 +202,10 @@ Inheritance inheritance() {
     from.has_policy =
         control::latch_read(control::slot_latch(local, slot), from.policy.words, word) &&
         (word & kHasPolicy) != 0;
-    KindAsked large;
-    from.has_large = from.has_policy && task.large_wanted &&
-                     read_kind_row(local.large[slot], control::large_latch(local, slot),
-                                   from.large.policy, large) &&
-                     large.set;
-    from.large.threshold = large.threshold;
+    for (const Kind kind : {Kind::kLarge, Kind::kStack, Kind::kMmap}) {
+        if (kind == Kind::kLarge && !(from.has_policy && task.large_wanted)) continue;
+        inherit_own_kind(kind, from.kinds);
+    }
     if (from.has_policy) from.saved = saved_of(slot, word, from.policy);
     return from;
 }
@@ -222,7 +220,7 @@ void begin_task(const Inheritance& from) {
     {
         const Inside inside(slot_gate);
         task.slot = control::claim_slot(from.has_policy ? &from.policy : nullptr,
-                                        from.has_large ? &from.large : nullptr);
+                                        &from.kinds);
     }
     task.slotless = task.slot < 0;
     if (task.slotless) {

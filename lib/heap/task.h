@@ -56,8 +56,8 @@ extern thread_local constinit Task this_task MPOL_TLS;
 struct Inheritance {
     bool has_policy = false;
     control::PolicyWords policy{};
-    bool has_large = false;  // of its own
-    control::LargeWords large{};
+    control::OwnKinds kinds{};
+    Binding stack{};  // set: the creator's own for the stack of the thread that is created
     control::SavedRow saved{};  // what the creator had before a daemon gave it that policy
     bool task_policy_saved = false;
     int saved_mode_word = 0;

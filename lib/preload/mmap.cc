@@ -3,7 +3,7 @@
 // bound as the kind says. Programs that make the system call themselves (Go) don't come by; what
 // they have mapped is found at each rewrite (heap/kind_ranges.h).
 //
-// While the kind is off this is the call behind it and one load. Async-signal-safe, as mmap is in
+// While the kind is off, for the process and for the thread, this is the call behind it and three loads. Async-signal-safe, as mmap is in
 // practice; may be called before the constructor ran.
 #include <dlfcn.h>
 #include <sys/mman.h>
@@ -68,9 +68,7 @@ void* mpol_mmap(void* at, size_t size, int prot, int flags, int fd, off_t offset
     void* const got = preload::next_mmap.load(std::memory_order_acquire)(at, size, prot, flags, fd,
                                                                          offset);
     // Afterwards: a rewrite that comes in between finds the mapping there already.
-    if (__builtin_expect((heap::kinds_set.load(std::memory_order_acquire) &
-                          heap::bit_of(heap::Kind::kMmap)) != 0,
-                         0)) {
+    if (__builtin_expect(heap::mappings_concerned(), 0)) {
         preload::bind_new(got, size, flags);
     }
     return got;

@@ -12,6 +12,7 @@
 
 #include "heap/je.h"
 #include "heap/kinds.h"
+#include "heap/own_kinds.h"
 #include "heap/task.h"
 #include "preload/foreign.h"
 #include "preload/process.h"
@@ -52,7 +53,7 @@ void join(const heap::Inheritance& from) {
 }
 
 // Of a thread that begins: later the C library's lock may be held by the caller.
-void bind_own_stack() {
+void bind_own_stack(const heap::Binding& own) {
     pthread_attr_t attributes;
     void* start = nullptr;
     size_t size = 0;
@@ -60,7 +61,7 @@ void bind_own_stack() {
     const bool known = pthread_attr_getstack(&attributes, &start, &size) == 0;
     pthread_attr_destroy(&attributes);
     // Memory of the program's own may be anywhere, and have a policy already.
-    if (known && !heap::in_region(start)) heap::bind_stack(start, size);
+    if (known && !heap::in_region(start)) heap::bind_stack(start, size, own);
 }
 
 struct Start {
@@ -76,7 +77,7 @@ void* trampoline(void* opaque) {
     je_free(heap_start);
     heap::this_task.descriptor = static_cast<uintptr_t>(pthread_self());
     join(start.from);
-    if (heap::stacks_concerned()) bind_own_stack();
+    if (heap::stacks_concerned()) bind_own_stack(start.from.stack);
     heap::this_task.in_slow_path = false;
     check();
     return start.routine(start.argument);
@@ -144,6 +145,7 @@ extern "C" [[gnu::visibility("default")]] int pthread_create(pthread_t* thread,
     auto* const start = static_cast<preload::Start*>(je_malloc(sizeof(preload::Start)));
     if (start == nullptr) return EAGAIN;
     *start = {routine, argument, heap::inheritance()};
+    (void)heap::own_binding(heap::Kind::kStack, start->from.stack);
     // Here, or a creator that exits before its thread has started would be taken for the last one.
     preload::living.fetch_add(1, std::memory_order_acq_rel);
     const int err = next(thread, attributes, preload::trampoline, start);

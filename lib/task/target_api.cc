@@ -134,6 +134,42 @@ int write_kind(control::Target& target, const control::KindName& kind,
     if (!target.wait_kind(kind.kind, *published, timeout_ms)) return -ETIMEDOUT;
     return -kind_state(target, kind.kind).applied_errno;
 }
+
+int write_own_kind(control::Target& target, pid_t tid, const control::KindName& kind,
+                   const std::optional<Policy>& policy, int timeout_ms) {
+    const auto slot = target.slot_of(tid);
+    if (!slot) return -slot.error().err;
+    const auto published = target.publish_own_kind(*slot, kind, policy, mpol_timeout_ms());
+    if (!published) return -published.error().err;
+    if (timeout_ms == 0) return 0;
+    if (!target.wait_own_kind(*slot, kind.kind, *published, timeout_ms)) return -ETIMEDOUT;
+    const auto state = target.thread(*slot);
+    return state && state->kinds[kind.kind] ? -state->kinds[kind.kind]->applied_errno : 0;
+}
+
+// What a call that writes a kind was given. 0 or -errno.
+int to_kind(const mpol_target& target, unsigned kind, uint64_t threshold,
+            const mpol_policy* policy, control::KindName& ret_name,
+            std::optional<Policy>& ret_wanted) {
+    if (const int err = to_wanted(target, policy, ret_wanted); err != 0) return err;
+    const bool takes_threshold = kind == MPOL_CTL_KIND_LARGE && ret_wanted;
+    if (kind >= MPOL_CTL_KINDS || (!takes_threshold && threshold != 0) ||
+        (takes_threshold && threshold < MPOL_CTL_THRESHOLD_MIN)) {
+        return -EINVAL;
+    }
+    if (kind != MPOL_CTL_KIND_LARGE && ret_wanted && mpol::has_own_weights(*ret_wanted)) {
+        return -EOPNOTSUPP;
+    }
+    ret_name = {static_cast<mpol_ctl_kind_id>(kind), threshold};
+    return 0;
+}
+
+int read_state(const control::KindState& state, uint64_t* ret_threshold, mpol_state* ret_state) {
+    if (!state.asked.readable) return -EAGAIN;
+    *ret_state = to_state(state.asked, state.applied, state.applied_errno);
+    if (ret_threshold != nullptr) *ret_threshold = state.asked.set ? state.threshold : 0;
+    return 0;
+}
 }  // namespace
 
 extern "C" {
@@ -175,11 +211,33 @@ int mpol_read_kind(const mpol_target* target, unsigned kind, uint64_t* ret_thres
                    struct mpol_state* ret_state) {
     return guarded([&] {
         if (kind >= MPOL_CTL_KINDS) return -EINVAL;
-        const control::KindState state = kind_state(target->target, kind);
-        if (!state.asked.readable) return -EAGAIN;
-        *ret_state = to_state(state.asked, state.applied, state.applied_errno);
-        if (ret_threshold != nullptr) *ret_threshold = state.asked.set ? state.threshold : 0;
-        return 0;
+        return read_state(kind_state(target->target, kind), ret_threshold, ret_state);
+    });
+}
+
+int mpol_read_thread_kind(const mpol_target* target, pid_t tid, unsigned kind,
+                          uint64_t* ret_threshold, struct mpol_state* ret_state) {
+    return guarded([&] {
+        if (kind >= MPOL_CTL_KINDS) return -EINVAL;
+        const auto slot = target->target.slot_of(tid);
+        if (!slot) return -slot.error().err;
+        const auto state = target->target.thread(*slot);
+        if (!state) return -ESRCH;
+        return read_state(state->kinds[kind].value_or(control::KindState{}), ret_threshold,
+                          ret_state);
+    });
+}
+
+int mpol_write_thread_kind(mpol_target* target, pid_t tid, unsigned kind, uint64_t threshold,
+                           const struct mpol_policy* policy, int timeout_ms) {
+    return guarded([&] {
+        std::optional<Policy> wanted;
+        control::KindName name;
+        if (const int err = to_kind(*target, kind, threshold, policy, name, wanted); err != 0) {
+            return err;
+        }
+        target->target.set_keep_cached(false);
+        return write_own_kind(target->target, tid, name, wanted, timeout_ms);
     });
 }
 
@@ -187,15 +245,12 @@ int mpol_write_kind(mpol_target* target, unsigned kind, uint64_t threshold,
                     const struct mpol_policy* policy, int timeout_ms) {
     return guarded([&] {
         std::optional<Policy> wanted;
-        if (const int err = to_wanted(*target, policy, wanted); err != 0) return err;
-        const bool takes_threshold = kind == MPOL_CTL_KIND_LARGE && wanted;
-        if (kind >= MPOL_CTL_KINDS || (!takes_threshold && threshold != 0) ||
-            (takes_threshold && threshold < MPOL_CTL_THRESHOLD_MIN)) {
-            return -EINVAL;
+        control::KindName name;
+        if (const int err = to_kind(*target, kind, threshold, policy, name, wanted); err != 0) {
+            return err;
         }
         target->target.set_keep_cached(false);
-        return write_kind(target->target, {static_cast<mpol_ctl_kind_id>(kind), threshold}, wanted,
-                          timeout_ms);
+        return write_kind(target->target, name, wanted, timeout_ms);
     });
 }
 

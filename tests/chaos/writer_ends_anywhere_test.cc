@@ -51,7 +51,7 @@ SUBJECT(writes_everything) {
     (void)target->hold({}, *policy(2), kWaitMs);
     (void)target->publish_process(policy(1), kWaitMs);
     (void)target->publish_thread(0, policy(3), kWaitMs);
-    (void)target->publish_large(0, kLargeFrom, policy(4), kWaitMs);
+    (void)target->publish_own_kind(0, {MPOL_CTL_KIND_LARGE, kLargeFrom}, policy(4), kWaitMs);
     (void)target->publish_kind({MPOL_CTL_KIND_LARGE, kLargeFrom}, policy(1), false, kWaitMs);
     (void)target->publish_everywhere(policy(5), kWaitMs);
     return 0;
@@ -84,7 +84,7 @@ class Reader {
             judge(target_.process().asked);
             for (const control::ThreadState& thread : target_.threads()) {
                 judge(thread.asked);
-                if (thread.large) judge(thread.large->asked);
+                if (thread.large()) judge(thread.large()->asked);
             }
             for (const control::KindState& kind : target_.kinds()) judge(kind.asked);
             sys::yield();

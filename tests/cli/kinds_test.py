@@ -135,10 +135,27 @@ class KindsTest(CliTest):
                 f"mpol: process {victim.pid} could not apply the policy: its thread caches serve "
                 "2M", "hint: name a threshold above tcache_max in its MALLOC_CONF"))
 
-    def test_kinds_are_of_whole_processes(self):
+    def test_a_thread_has_stacks_and_mappings_of_its_own(self):
         with Victim() as victim:
-            self.expect(mpol("set", f"{victim.pid}/{victim.pid}", "stack:local"), USAGE, "", lines(
-                "mpol: stack is a kind of a whole process's memory: name PID, not PID/TID"))
+            tid = victim.start_thread()
+            thread = f"{victim.pid}/{tid}"
+            self.expect_out(mpol("set", thread, "mmap:bind:0"), OK, matching(
+                f"mmap of thread {thread}: bind:0 applied in <N> us, effective nodes 0"))
+            self.assertRegex(mpol("get", victim.pid).stdout,
+                             rf"thread {tid}, mmap\n  policy:     bind:0\n  set by:     user .*\n"
+                             r"  effective:  0\n  generation: \d+, applied\n")
+            row = self.value("get", victim.pid)["threads"][1]
+            self.assertEqual((row["mmap"]["asked"]["text"], row["mmap"]["applied"]),
+                             ("bind:0", True))
+            self.assertEqual((row["stack"], row["large"]), (None, None))
+            self.expect_out(mpol("unset", thread, "mmap"), OK, matching(
+                f"mmap of thread {thread}: the process's, or the task policy applied in <N> us"))
+            self.assertEqual(mpol("set", thread, "stack:local").returncode, OK)
+            self.assertEqual(mpol("unset", thread).returncode, OK)
+            self.assertNotIn("stack", mpol("get", victim.pid).stdout)
+
+    def test_what_is_no_kind_is_refused(self):
+        with Victim() as victim:
             self.expect(mpol("unset", victim.pid, "heap"), USAGE, "", lines(
                 "mpol: 'heap' is no kind of memory", "hint: large, stack and mmap are"))
 

@@ -219,7 +219,7 @@ class MapsNodesTest(CliTest):
         self.assertGreater(region["misplaced_bytes"], 32 * MIB)
         self.assertEqual(region["misplaced_bytes"], misplaced_in_stretches(victim.pid, region))
 
-    def test_weights_of_a_scope_that_waits_are_not_told(self):
+    def test_weights_of_a_scope_that_waits_are_told(self):
         victim = self.start("bind:0")
         tid = victim.start_thread()
         mpol("set", f"{victim.pid}/{tid}", "weighted interleave:0-3;weights=5,3,2,1", "--no-wait")
@@ -228,9 +228,10 @@ class MapsNodesTest(CliTest):
         victim.ask("end", tid)
         region = self.regions(victim)[1]
         self.assertEqual((region["scope"], region["tid"], region["asked"]), ("waiting", None, None))
-        self.assertEqual((region["effective_complete"], region["misplaced_bytes"]), (False, None))
-        self.assertIn("note: some regions are bound to nodes or weights that can't be told\n",
-                      mpol("maps", victim.pid).stdout)
+        self.assertEqual(region["effective"]["text"], "weighted interleave:0-3;weights=5,3,2,1")
+        self.assertEqual((region["effective_complete"], region["misplaced_bytes"]), (True, 0))
+        self.assertEqual(misplaced_in_stretches(victim.pid, region), 0)
+        self.assertNotIn("can't be told", mpol("maps", victim.pid).stdout)
         # Once the process is rewritten it follows, as every scope without a thread.
         self.rewrite(victim.pid, "bind:3")
         region = self.regions(victim)[1]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two words of a region's row say what was bound, whole, or say that they can't.
+// The words of a region's rows say what was bound, whole, or say that they can't.
 #include <gtest/gtest.h>
 
 #include "control/bound.h"
@@ -33,6 +33,28 @@ TEST(Bound, ModeFlagsHomeAndEffectiveNodesComeBack) {
     EXPECT_EQ(bound.policy, policy);
 }
 
+TEST(Bound, WeightsAreThoseOfTheNodesThatAreLeft) {
+    Policy policy;
+    policy.mode = Mode::kWeightedInterleave;
+    policy.weight_source = WeightSource::kGiven;
+    policy.nodes = NodeMask::first_nodes(4);
+    for (unsigned i = 0; i < 4; ++i) policy.weights[i] = static_cast<uint8_t>(5 - i);
+    NodeMask effective = NodeMask::of(1);
+    effective.set(3);
+    Bound bound = round_trip(policy, effective);
+    EXPECT_EQ(bound.policy.weight_source, WeightSource::kGiven);
+    EXPECT_EQ(bound.policy.weights[0], 4);
+    EXPECT_EQ(bound.policy.weights[1], 2);
+    EXPECT_EQ(bound.policy.weights[2], 0);
+    bound = round_trip(policy, NodeMask::of(7));
+    EXPECT_EQ(bound.policy.mode, Mode::kInterleave) << "others stand in, evenly";
+    EXPECT_EQ(bound.policy.weight_source, WeightSource::kNone);
+
+    BoundWords words = encode_bound(policy, effective);
+    words.weights[0] = 4;  // None of node 3.
+    EXPECT_FALSE(decode_bound(words, bound));
+}
+
 TEST(Bound, NodesFarApartAreSaidToBeIncomplete) {
     Policy policy;
     policy.mode = Mode::kInterleave;
@@ -47,10 +69,10 @@ TEST(Bound, WordsThatAreNoPolicyAreRefused) {
     policy.mode = Mode::kBind;
     const BoundWords good = encode_bound(policy, NodeMask::of(1));
     EXPECT_FALSE(decode_bound({}, bound));
-    EXPECT_FALSE(decode_bound({good.bound & ~kBoundSet, good.nodes}, bound));
-    EXPECT_FALSE(decode_bound({good.bound | uint64_t{7} << 16, good.nodes}, bound));  // mode
-    EXPECT_FALSE(decode_bound({good.bound ^ uint64_t{1} << 47, good.nodes}, bound));  // home node
-    EXPECT_FALSE(decode_bound({good.bound | uint64_t{0xff} << 48, good.nodes}, bound));  // word
+    EXPECT_FALSE(decode_bound({good.bound & ~kBoundSet, good.nodes, {}}, bound));
+    EXPECT_FALSE(decode_bound({good.bound | uint64_t{7} << 16, good.nodes, {}}, bound));  // mode
+    EXPECT_FALSE(decode_bound({good.bound ^ uint64_t{1} << 47, good.nodes, {}}, bound));  // home node
+    EXPECT_FALSE(decode_bound({good.bound | uint64_t{0xff} << 48, good.nodes, {}}, bound));  // word
 }
 
 }  // namespace

@@ -70,7 +70,8 @@ int main(int argc, char** argv) {
                   << std::endl;
     } else if (verb == "set-large" && argc == 5) {
         const control::ThreadSlot slot = must(target.slot_of(std::atoi(argv[3])));
-        std::cout << must(target.publish_large(slot, kLargeBytes, policy_of(pid, argv[4]), kWaitMs))
+        const control::KindName large{MPOL_CTL_KIND_LARGE, kLargeBytes};
+        std::cout << must(target.publish_own_kind(slot, large, policy_of(pid, argv[4]), kWaitMs))
                   << std::endl;
     } else if (verb == "wait" && argc == 4) {
         if (!target.wait_process(std::strtoull(argv[3], nullptr, 10), kWaitMs))

@@ -49,8 +49,8 @@ const Verb plain_new_registered("new", plain_new);
 TEST(ThreadsLarge, ComesFromItsOwnRegionsByEveryFunction) {
     Bench bench;
     const control::ThreadState state = state_of(bench.target, bench.tid(bench.worker));
-    ASSERT_TRUE(state.large);
-    EXPECT_NE(state.large->scope, state.scope);
+    ASSERT_TRUE(state.large());
+    EXPECT_NE(state.large()->scope, state.scope);
     const uint64_t small = bench.allocate(bench.worker, kMiB / 2);
     EXPECT_TRUE(in_regions(bench.target, small, state.scope));
     const uint64_t blocks[] = {bench.allocate(bench.worker, kMiB),
@@ -62,7 +62,7 @@ TEST(ThreadsLarge, ComesFromItsOwnRegionsByEveryFunction) {
                                bench.run(bench.worker, "realloc", small, kMiB),
                                bench.run(bench.worker, "realloc", 0, kMiB)};
     for (const uint64_t block : blocks) {
-        EXPECT_TRUE(in_regions(bench.target, block, state.large->scope));
+        EXPECT_TRUE(in_regions(bench.target, block, state.large()->scope));
         EXPECT_EQ(policy_at(bench.pid(), block), "prefer:0");
         bench.release(bench.worker, block);
     }
@@ -111,7 +111,7 @@ TEST(ThreadsLarge, IsRefusedToAThreadThatFollowsTheProcess) {
     Workbench bench;
     control::Target target = bench.attach();
     const auto slot = target.slot_of(bench.tid(0)).value();
-    const auto refused = target.publish_large(slot, kMiB, kLargePolicy, kWaitMs);
+    const auto refused = target.publish_own_kind(slot, {MPOL_CTL_KIND_LARGE, kMiB}, kLargePolicy, kWaitMs);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().err, ENODATA);
     EXPECT_EQ(bench.finish(), 0);
@@ -124,10 +124,10 @@ TEST(ThreadsLarge, IsCopiedByItsThreadsAndByFork) {
     EXPECT_EQ(policy_at(bench.pid(), memory), "prefer:0");
     const control::ThreadState copied = state_of(bench.target, bench.tid(created));
     const control::ThreadState creator = state_of(bench.target, bench.tid(bench.worker));
-    ASSERT_TRUE(copied.large && copied.large->asked.set);
-    EXPECT_EQ(copied.large->threshold, kMiB);
-    EXPECT_TRUE(in_regions(bench.target, memory, copied.large->scope));
-    EXPECT_NE(copied.large->scope, creator.large->scope);
+    ASSERT_TRUE(copied.large() && copied.large()->asked.set);
+    EXPECT_EQ(copied.large()->threshold, kMiB);
+    EXPECT_TRUE(in_regions(bench.target, memory, copied.large()->scope));
+    EXPECT_NE(copied.large()->scope, creator.large()->scope);
     // A rewrite of the creator's is not its copy's.
     bench.set_large(bench.target, kMiB, make_policy(Mode::kInterleave, {0}), bench.worker);
     EXPECT_EQ(policy_at(bench.pid(), bench.allocate(created, kMiB)), "prefer:0");
@@ -147,7 +147,7 @@ TEST(ThreadsLarge, IsForgottenWithItsThread) {
     for (int i = 0; i < 10; ++i) {
         const unsigned next = bench.start_thread(Workbench::kMain);
         EXPECT_FALSE(
-            state_of(bench.target, bench.tid(next)).large.value_or(control::KindState{}).asked.set);
+            state_of(bench.target, bench.tid(next)).large().value_or(control::KindState{}).asked.set);
         EXPECT_EQ(bench.policy_of_new(next, kMiB), "default");
         bench.set_one(bench.target, bind_to({0}), next);
         bench.set_large(bench.target, kMiB, kLargePolicy, next);
@@ -162,11 +162,11 @@ TEST(ThreadsLarge, TakesNoHostileRow) {
     Bench bench;
     const control::ThreadSlot slot = bench.target.slot_of(bench.tid(bench.worker)).value();
     // Below what thread caches serve: refused, and what is in force stays.
-    const auto generation = bench.target.publish_large(slot, 100, bind_to({0}), kWaitMs);
+    const auto generation = bench.target.publish_own_kind(slot, {MPOL_CTL_KIND_LARGE, 100}, bind_to({0}), kWaitMs);
     ASSERT_TRUE(generation);
     bench.call(bench.worker);
-    ASSERT_TRUE(bench.target.wait_large(slot, *generation, kWaitMs));
-    EXPECT_EQ(bench.target.thread(slot)->large->applied_errno, ERANGE);
+    ASSERT_TRUE(bench.target.wait_own_kind(slot, MPOL_CTL_KIND_LARGE, *generation, kWaitMs));
+    EXPECT_EQ(bench.target.thread(slot)->large()->applied_errno, ERANGE);
     EXPECT_EQ(bench.policy_of_new(bench.worker, kMiB), "prefer:0");
     EXPECT_EQ(bench.policy_of_new(bench.worker, 4096), "bind:0");
     EXPECT_EQ(bench.finish(), 0);

@@ -378,12 +378,19 @@ void Workbench::set_one(control::Target& target, const std::optional<Policy>& po
 
 void Workbench::set_large(control::Target& target, uint64_t threshold,
                           const std::optional<Policy>& policy, unsigned thread) {
+    set_own_kind(target, {MPOL_CTL_KIND_LARGE, threshold}, policy, thread);
+}
+
+void Workbench::set_own_kind(control::Target& target, const control::KindName& name,
+                             const std::optional<Policy>& policy, unsigned thread) {
     const control::ThreadSlot slot = target.slot_of(tid(thread)).value();
-    const auto generation = target.publish_large(slot, threshold, policy, kWaitMs);
+    const auto generation = target.publish_own_kind(slot, name, policy, kWaitMs);
     if (!generation) throw std::runtime_error(generation.error().what);
     call(thread);
-    if (!target.wait_large(slot, *generation, kWaitMs)) throw std::runtime_error("never applied");
-    const int err = target.thread(slot).value().large.value().applied_errno;
+    if (!target.wait_own_kind(slot, name.kind, *generation, kWaitMs)) {
+        throw std::runtime_error("never applied");
+    }
+    const int err = target.thread(slot).value().kinds[name.kind].value().applied_errno;
     if (err != 0) throw std::runtime_error("refused with errno " + std::to_string(err));
 }
 

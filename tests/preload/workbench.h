@@ -54,6 +54,9 @@ class Workbench : public Subject {
     // Of a thread that has a policy of its own: for its allocations of threshold bytes and more.
     void set_large(control::Target& target, uint64_t threshold, const std::optional<Policy>& policy,
                    unsigned thread);
+    // Of the thread's own; stacks and mappings are those it makes from then on.
+    void set_own_kind(control::Target& target, const control::KindName& name,
+                      const std::optional<Policy>& policy, unsigned thread);
 
     // Runs anything else by name: the number it answers with.
     uint64_t run(unsigned thread, const std::string& verb, uint64_t first = 0, uint64_t second = 0);
