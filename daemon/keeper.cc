@@ -77,14 +77,23 @@ void Keeper::arrived(pid_t pid, Descriptor pidfd) {
     evaluate(*kept, now_ns);
 }
 
-// Who knocks and has nothing to show is not listened to for long.
+// Who knocks and has nothing to show is not listened to for long, but looked at once more: by then
+// it may be another program.
 void Keeper::meet(pid_t pid, Descriptor pidfd, uint64_t now_ns) {
-    const auto known = strangers_.find(pid);
-    if (known != strangers_.end() && known->second.may_at_ns(now_ns) > now_ns) return;
+    if (const auto known = strangers_.find(pid); known != strangers_.end()) {
+        Stranger& stranger = known->second;
+        const uint64_t may_ns = stranger.share.may_at_ns(now_ns);
+        if (may_ns > now_ns) {
+            if (!stranger.awaited) probe_in(may_ns - now_ns, {pid, kProbes - 1});
+            stranger.awaited = true;
+            return;
+        }
+        stranger.awaited = false;
+    }
     if (!pidfd) pidfd = pidfd_of(pid);
     if (!pidfd || attach(pid, std::move(pidfd))) return;
     if (strangers_.size() >= kStrangersMax) strangers_.clear();
-    strangers_[pid].spend(now_ns, sys::monotonic_ns());
+    strangers_[pid].share.spend(now_ns, sys::monotonic_ns());
 }
 
 // False: it has no segment (yet), or there is no room for it.

@@ -137,7 +137,12 @@ class Keeper {
     std::multimap<uint64_t, Pending> pending_;  // by when it is looked at next
     uint64_t lost_probes_ = 0;
     uint64_t may_look_ns_ = 0;                    // around
-    std::unordered_map<pid_t, Share> strangers_;  // that knocked, and have no segment
+    // That knocked, and have no segment.
+    struct Stranger {
+        Share share;
+        bool awaited = false;  // it knocked once too often: it is looked at when its share allows
+    };
+    std::unordered_map<pid_t, Stranger> strangers_;
     EventSource turn_;
     Timer around_timer_;
     Timer probe_timer_;
