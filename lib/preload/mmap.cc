@@ -3,8 +3,8 @@
 // bound as the kind says. Programs that make the system call themselves (Go) don't come by; what
 // they have mapped is found at each rewrite (heap/kind_ranges.h).
 //
-// While the kind is off, for the process and for the thread, this is the call behind it and three loads. Async-signal-safe, as mmap is in
-// practice; may be called before the constructor ran.
+// While the kind is off, for the process and for the thread, this is the call behind it and three
+// loads. Async-signal-safe, as mmap is in practice; may be called before the constructor ran.
 #include <dlfcn.h>
 #include <sys/mman.h>
 
