@@ -83,6 +83,8 @@ class Enforcer {
 
     void give_back(const control::ScopeName& scope, pid_t tid, const control::Published& asked) {
         if (asked.readable && asked.origin.kind != MPOL_CTL_ORIGIN_DAEMON) return;
+        // What a user's daemon has set is not the system's to take back, only to replace.
+        if (asked.readable && asked.origin.uid != user_) return;
         const control::Held held = target_.held(scope);
         if (held.holder != control::Holder::kDaemon) return;
         const auto holder = target_.give_back(scope, 0);
