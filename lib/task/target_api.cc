@@ -164,6 +164,21 @@ int to_kind(const mpol_target& target, unsigned kind, uint64_t threshold,
     return 0;
 }
 
+// What the caller names and wants, checked, and handed to write.
+template <class Write>
+int write_as_kind(mpol_target& target, unsigned kind, uint64_t threshold,
+                  const struct mpol_policy* policy, Write write) {
+    return guarded([&] {
+        std::optional<Policy> wanted;
+        control::KindName name;
+        if (const int err = to_kind(target, kind, threshold, policy, name, wanted); err != 0) {
+            return err;
+        }
+        target.target.set_keep_cached(false);
+        return write(name, wanted);
+    });
+}
+
 int read_state(const control::KindState& state, uint64_t* ret_threshold, mpol_state* ret_state) {
     if (!state.asked.readable) return -EAGAIN;
     *ret_state = to_state(state.asked, state.applied, state.applied_errno);
@@ -230,26 +245,14 @@ int mpol_read_thread_kind(const mpol_target* target, pid_t tid, unsigned kind,
 
 int mpol_write_thread_kind(mpol_target* target, pid_t tid, unsigned kind, uint64_t threshold,
                            const struct mpol_policy* policy, int timeout_ms) {
-    return guarded([&] {
-        std::optional<Policy> wanted;
-        control::KindName name;
-        if (const int err = to_kind(*target, kind, threshold, policy, name, wanted); err != 0) {
-            return err;
-        }
-        target->target.set_keep_cached(false);
+    return write_as_kind(*target, kind, threshold, policy, [&](const auto& name, const auto& wanted) {
         return write_own_kind(target->target, tid, name, wanted, timeout_ms);
     });
 }
 
 int mpol_write_kind(mpol_target* target, unsigned kind, uint64_t threshold,
                     const struct mpol_policy* policy, int timeout_ms) {
-    return guarded([&] {
-        std::optional<Policy> wanted;
-        control::KindName name;
-        if (const int err = to_kind(*target, kind, threshold, policy, name, wanted); err != 0) {
-            return err;
-        }
-        target->target.set_keep_cached(false);
+    return write_as_kind(*target, kind, threshold, policy, [&](const auto& name, const auto& wanted) {
         return write_kind(target->target, name, wanted, timeout_ms);
     });
 }
