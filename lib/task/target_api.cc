@@ -148,9 +148,8 @@ int write_own_kind(control::Target& target, pid_t tid, const control::KindName& 
 }
 
 // What a call that writes a kind was given. 0 or -errno.
-int to_kind(const mpol_target& target, unsigned kind, uint64_t threshold,
-            const mpol_policy* policy, control::KindName& ret_name,
-            std::optional<Policy>& ret_wanted) {
+int to_kind(const mpol_target& target, unsigned kind, uint64_t threshold, const mpol_policy* policy,
+            control::KindName& ret_name, std::optional<Policy>& ret_wanted) {
     if (const int err = to_wanted(target, policy, ret_wanted); err != 0) return err;
     const bool takes_threshold = kind == MPOL_CTL_KIND_LARGE && ret_wanted;
     if (kind >= MPOL_CTL_KINDS || (!takes_threshold && threshold != 0) ||
@@ -245,16 +244,18 @@ int mpol_read_thread_kind(const mpol_target* target, pid_t tid, unsigned kind,
 
 int mpol_write_thread_kind(mpol_target* target, pid_t tid, unsigned kind, uint64_t threshold,
                            const struct mpol_policy* policy, int timeout_ms) {
-    return write_as_kind(*target, kind, threshold, policy, [&](const auto& name, const auto& wanted) {
-        return write_own_kind(target->target, tid, name, wanted, timeout_ms);
-    });
+    return write_as_kind(*target, kind, threshold, policy,
+                         [&](const auto& name, const auto& wanted) {
+                             return write_own_kind(target->target, tid, name, wanted, timeout_ms);
+                         });
 }
 
 int mpol_write_kind(mpol_target* target, unsigned kind, uint64_t threshold,
                     const struct mpol_policy* policy, int timeout_ms) {
-    return write_as_kind(*target, kind, threshold, policy, [&](const auto& name, const auto& wanted) {
-        return write_kind(target->target, name, wanted, timeout_ms);
-    });
+    return write_as_kind(*target, kind, threshold, policy,
+                         [&](const auto& name, const auto& wanted) {
+                             return write_kind(target->target, name, wanted, timeout_ms);
+                         });
 }
 
 int mpol_write(mpol_target* target, pid_t tid, const struct mpol_policy* policy, int timeout_ms) {
