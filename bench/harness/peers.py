@@ -25,7 +25,7 @@ class Peer(NamedTuple):
 
 # As tables and pictures show them.
 ORDER = ("glibc", "jemalloc", "mimalloc", "tcmalloc", "memkind", "memkind-regular", "memtier", "mpol",
-         "mpol-one", "mpol-many")
+         "mpol-one", "mpol-many", "mpol-untuned")
 LABELS = {
     "memkind": "memkind (default kind)",
     "memkind-regular": "memkind (regular kind)",
@@ -33,8 +33,10 @@ LABELS = {
     "mpol": "mpol, no policy",
     "mpol-one": "mpol, one policy",
     "mpol-many": "mpol, many policies",
+    "mpol-untuned": "mpol, jemalloc's options",
 }
 BASE = "jemalloc"
+UNTUNED = "mpol-untuned"  # with the options that libjemalloc has, not the library's own
 _LIBRARIES = "/usr/lib/*-linux-gnu/"
 # The one shape of libmemtier's setting for a single tier.
 _ONE_TIER = {"MEMKIND_MEM_TIERS": "KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO"}
@@ -53,6 +55,7 @@ def every(build):
         Peer("mpol", preload, "mpol"),
         Peer("mpol-one", preload, "mpol", policies=1),
         Peer("mpol-many", preload, "mpol", policies=2),
+        Peer(UNTUNED, preload, "mpol", {"MALLOC_CONF": "tcache_gc_incr_bytes:65536"}),
     ]
 
 

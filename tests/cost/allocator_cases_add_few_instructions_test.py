@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Instructions of the allocator benchmark's own cases, above those under Debian's
-libjemalloc.so.2: what programs do, not only the pair of 64 bytes."""
+libjemalloc.so.2: what programs do, not only the pair of 64 bytes. Both with the same options: what
+the library's own save must not hide what its code costs."""
 
 import concurrent.futures
 import os
@@ -18,13 +19,13 @@ def main():
     cost.require("valgrind", "valgrind")
     if not os.path.exists(f"{BUILD}/bench/allocator-cases"):
         cost.skip("allocator-cases is not built (Debian package libbenchmark-dev)")
-    present, missing = peers.find(BUILD, [peers.BASE, "mpol"])
+    present, missing = peers.find(BUILD, [peers.BASE, peers.UNTUNED])
     for why in missing.values():
         cost.skip(why)
     table = cost.Table()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         both = {case: [pool.submit(cases.count, BUILD, present[name], case)
-                       for name in (peers.BASE, "mpol")]
+                       for name in (peers.BASE, peers.UNTUNED)]
                 for case in expected.CASE_ABOVE_JEMALLOC}
         for case, (plain, ours) in both.items():
             table.check(f"{case} ({plain.result():.2f} under libjemalloc)",
