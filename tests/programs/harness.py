@@ -244,7 +244,8 @@ def become_reaper():
 def parse_arguments(parser):
     parser.add_argument("--preload", required=True, help="libmpol-preload.so")
     parser.add_argument("--rewriter", required=True, help="the program of rewriter.cc")
-    parser.add_argument("--full", action="store_true", help="longer than in continuous integration")
+    parser.add_argument("--full", action="store_true", default=os.environ.get("MPOL_FULL") == "1",
+                        help="longer than in continuous integration")
     parser.add_argument("--interval-ms", type=int, default=500, help="between two rewrites")
     parser.add_argument("--kinds", action="store_true",
                         help="rewrite its large allocations, stacks and own mappings too")
