@@ -87,13 +87,18 @@ void fill_header(mpol_ctl_header& header) {
 constinit int published_fd = -1;
 constinit sys::FileId published_file;
 
+// -1: the program has closed it, and may have put its own there.
+int own_descriptor() {
+    sys::FileId there;
+    const bool ours = published_fd >= 0 && sys::identify(published_fd, there) == 0 &&
+                      there == published_file;
+    return ours ? published_fd : -1;
+}
+
 // A forked child takes the place of its parent's segment, so that chains of forks don't collect
 // them.
 bool replace_inherited(int fd) {
-    sys::FileId there;
-    if (published_fd < 0 || sys::identify(published_fd, there) != 0 || there != published_file) {
-        return false;
-    }
+    if (own_descriptor() < 0) return false;
     const sys::RaisedDescriptorLimit limit(static_cast<uint64_t>(published_fd) + 1);
     return sys::replace(published_fd, fd) == published_fd;
 }
@@ -191,6 +196,14 @@ void abandon() {
                          sys::map_fixed_private(&local, sizeof(mpol_ctl)) == MAP_FAILED;
     if (refused) map_file_of_no_name();
     mark_birth();
+}
+
+int leave_descriptors() {
+    const int keep = own_descriptor();
+    const int err = sys::leave_descriptors(keep);
+    // The program may have put another file there meanwhile.
+    if (err == 0 && keep >= 0 && own_descriptor() < 0) sys::close(keep);
+    return err;
 }
 
 bool copied() {

@@ -20,6 +20,11 @@ inline constexpr mpol_ctl& local = mpol_segment;
 // after an error the process goes on with private memory. Not thread-safe.
 int publish();
 
+// The calling thread has a table of descriptors of its own from now on, with nothing in it but the
+// segment's (sys::leave_descriptors): who may open the segment finds it there (attach.h) when the
+// program has closed its own. Returns 0 or -errno.
+int leave_descriptors();
+
 // In a forked child: the mapping is the parent's, never to be written. Replaces it by private zero
 // pages. Async-signal-safe.
 void abandon();

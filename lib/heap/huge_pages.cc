@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "control/segment.h"
 #include "heap/migrate_plan.h"
 #include "sys/sys.h"
 
@@ -33,7 +34,7 @@ bool read_text(const char* path) {
 void open_pagemap() {
     if (pagemap >= 0 && pagemap_owner == sys::thread_id()) return;
     pagemap = -1;
-    if (sys::leave_descriptors() != 0) return;
+    if (control::leave_descriptors() != 0) return;
     pagemap = sys::open_to_read("/proc/self/pagemap");
     pagemap_owner = sys::thread_id();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The helper thread: applies what is published to memory whose threads are busy elsewhere, and
-// takes home what idle threads hold of others' memory. It has no slot, blocks all signals, sleeps
+// takes home what idle threads hold of others' memory. It keeps the segment's descriptor, which the
+// program may close, in a table of its own. It has no slot, blocks all signals, sleeps
 // on the segment's epoch (without a timeout while nobody holds anything), and is forgotten by a
 // forked child.
 #include <sys/prctl.h>
@@ -92,6 +93,8 @@ int64_t nap_ns(int64_t purge_in_ns) {
 void* help(void*) {
     heap::this_task.in_slow_path = true;  // Its own allocator calls concern nobody.
     ::prctl(PR_SET_NAME, "mpol-helper");
+    // Under a seccomp filter a call that nobody asked for may kill.
+    if (sys::seccomp_mode() == 0) (void)control::leave_descriptors();
     set_status(true);
     int64_t pause_ns = -1;
     uint32_t nudged = 0;

@@ -249,8 +249,11 @@ ssize_t read_file(const char* path, void* buffer, size_t size) {
     return got;
 }
 
-int leave_descriptors() {
-    return static_cast<int>(call(SYS_close_range, 0U, ~0U, 2U /* CLOSE_RANGE_UNSHARE */));
+int leave_descriptors(int keep) {
+    constexpr unsigned kUnshare = 2;  // CLOSE_RANGE_UNSHARE
+    const long err = call(SYS_close_range, static_cast<unsigned>(keep + 1), ~0U, kUnshare);
+    if (err != 0 || keep <= 0) return static_cast<int>(err);
+    return static_cast<int>(call(SYS_close_range, 0U, static_cast<unsigned>(keep - 1), 0U));
 }
 
 namespace {

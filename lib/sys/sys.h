@@ -100,9 +100,10 @@ int open_to_read(const char* path);
 ssize_t read_some(int fd, void* buffer, size_t size);
 // Bytes read, from the file's start, at most size.
 ssize_t read_file(const char* path, void* buffer, size_t size);
-// The calling thread has a table of descriptors of its own from now on, an empty one: nothing that
-// the program closes is closed for it, and its descriptors are nobody's surprise. Linux 5.9.
-int leave_descriptors();
+// The calling thread has a table of descriptors of its own from now on, with nothing in it but keep
+// (-1: nothing): what the program closes is not closed for it, and its descriptors are nobody's
+// surprise. Linux 5.9.
+int leave_descriptors(int keep);
 // Whether a huge page is mapped over the whole range (PAGEMAP_SCAN, Linux 6.7), asked of an open
 // /proc/self/pagemap: 1, 0, or -errno.
 int is_huge_page(int pagemap, uintptr_t start, size_t size);

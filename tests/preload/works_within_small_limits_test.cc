@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Resource limits that leave no room for extras: the program must get as far as without us.
+// Resource limits that leave no room for extras: the program must get as far as without us. (No
+// thread is started in a full address space: jemalloc 5.3.0 itself crashes when there is no room
+// for the arena of a thread that allocates for the first time.)
 #include <gtest/gtest.h>
-#include <pthread.h>
 #include <sys/resource.h>
 
 #include <cstdlib>
@@ -29,18 +30,6 @@ size_t fill(size_t block) {
     return count * block >> 20;
 }
 
-int run_small_thread() {
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, 128 << 10);
-    pthread_t thread;
-    const auto allocate = [](void*) { return volatile_malloc(1000); };
-    if (pthread_create(&thread, &attributes, allocate, nullptr) != 0) return 0;
-    void* memory = nullptr;
-    pthread_join(thread, &memory);
-    return memory != nullptr ? 1 : 0;
-}
-
 }  // namespace
 
 TEST(Limits, EightDescriptorsSuffice) {
@@ -56,8 +45,6 @@ TEST(Limits, EightDescriptorsSuffice) {
 SUBJECT(fill_memory) {
     say("large %zu", fill(1 << 20));
     say("small %zu", fill(3000));
-    // Stock jemalloc often crashes in a new thread's first malloc in a full address space.
-    if (!subject_arguments.empty()) say("thread %d", run_small_thread());
     await_command();
     return 0;
 }
@@ -72,7 +59,6 @@ Filled fill_under(const Options& options) {
     Filled filled{};
     filled.large = subject.hear_number("large");
     filled.small = subject.hear_number("small");
-    if (!options.arguments.empty()) subject.hear("thread");
     EXPECT_EQ(subject.finish(), 0);
     return filled;
 }
@@ -82,8 +68,7 @@ TEST(Limits, SmallAddressSpaceGoesAsFarAsPlainJemalloc) {
     plain.preload = false;
     plain.environment = {"LD_PRELOAD=" MPOL_SYSTEM_JEMALLOC};
     const Filled theirs = fill_under(plain);
-    const Filled ours = fill_under(
-        {.arguments = {"thread"}, .before_exec = limit(RLIMIT_AS, kAddressSpaceBytes)});
+    const Filled ours = fill_under({.before_exec = limit(RLIMIT_AS, kAddressSpaceBytes)});
     EXPECT_GE(ours.large * 10, theirs.large * 9) << "MiB: " << ours.large << " of " << theirs.large;
     EXPECT_GE(ours.small * 10, theirs.small * 9) << "MiB: " << ours.small << " of " << theirs.small;
 }
