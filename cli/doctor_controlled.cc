@@ -56,6 +56,8 @@ std::string_view remedy(const control::ErrorState& error) {
         case MPOL_CTL_ERROR_MAPPINGS:
         case MPOL_CTL_ERROR_WEIGHTS:
             return "raise vm.max_map_count, or weights that are fewer and smaller";
+        case MPOL_CTL_ERROR_PLACED:
+            return "fewer and larger mappings; mpol set the thread's again after the process's";
         case MPOL_CTL_ERROR_NONE:
             break;
     }
