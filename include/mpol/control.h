@@ -356,6 +356,16 @@ struct mpol_ctl_error {
     uint64_t reserved[8]; /* 64 */
 };
 
+/* The call that failed. */
+enum mpol_ctl_segment_step {
+    MPOL_CTL_SEGMENT_MEMFD_CREATE = 1,
+    MPOL_CTL_SEGMENT_FTRUNCATE = 2,
+    MPOL_CTL_SEGMENT_FALLOCATE = 3,
+    MPOL_CTL_SEGMENT_ADD_SEALS = 4,
+    MPOL_CTL_SEGMENT_PWRITE = 5,
+    MPOL_CTL_SEGMENT_MMAP = 6,
+};
+
 enum mpol_ctl_error_code {
     MPOL_CTL_ERROR_NONE = 0,
     MPOL_CTL_ERROR_MBIND = 1,         /* detail: address, size, mode word, lowest nodes */
@@ -363,7 +373,8 @@ enum mpol_ctl_error_code {
     MPOL_CTL_ERROR_HOME_NODE = 3,
     MPOL_CTL_ERROR_REGION = 4,        /* detail: bytes wanted */
     MPOL_CTL_ERROR_COMMIT = 5,
-    MPOL_CTL_ERROR_SEGMENT = 6,       /* detail: step of creation */
+    MPOL_CTL_ERROR_SEGMENT = 6,       /* detail: enum mpol_ctl_segment_step; in the process's own memory,
+                                         where the segment would be mapped */
     MPOL_CTL_ERROR_HELPER = 7,
     MPOL_CTL_ERROR_SCOPE = 8,         /* no arena for a thread's own policy */
     MPOL_CTL_ERROR_SLOTS = 9,         /* no free thread slot */
@@ -373,6 +384,8 @@ enum mpol_ctl_error_code {
     MPOL_CTL_ERROR_MAPPINGS = 13,     /* mappings could not be listed, or are too many to bind */
     MPOL_CTL_ERROR_WEIGHTS = 14,      /* too few mappings for weights: nodes have even shares; detail:
                                          address, size, mappings */
+    MPOL_CTL_ERROR_WATCH = 15,        /* changes of the cpuset can't be watched; detail: 1 no descriptors of
+                                         its own, 2 inotify, 3 the cgroup's directories */
     MPOL_CTL_ERROR_PLACED = 16,       /* too many mappings of threads' own: what they have for them is not
                                          kept over a rewrite of the process's; detail: address, size */
     MPOL_CTL_ERROR_LAST = MPOL_CTL_ERROR_PLACED,

@@ -27,6 +27,7 @@ struct Cause {
     const char* call;
     int err;
     const char* named;
+    const char* remedy = "";
 };
 
 class FailedCall : public testing::TestWithParam<Cause> {};
@@ -45,6 +46,9 @@ const Cause kCauses[] = {
     {"set_mempolicy", EPERM, "setting a thread's kernel task policy failed: EPERM"},
     {"get_mempolicy", ENOSYS, "the kernel refuses mbind(2) to it"},
     {"clone", EAGAIN, "the helper thread could not be started: EAGAIN"},
+    {"inotify_init", EMFILE, "watched: EMFILE", "fs.inotify.max_user_instances"},
+    {"inotify_add_watch", ENOSPC, "watched: ENOSPC", "fs.inotify.max_user_watches"},
+    {"close_range", ENOSYS, "watched: ENOSYS", "has to allow close_range"},
     {"mprotect", ENOMEM, "memory of a region could not be committed: ENOMEM"},
 };
 
@@ -71,6 +75,7 @@ TEST_P(FailedCall, IsNamedByTheDoctor) {
     EXPECT_EQ(outcome.status, 0) << outcome.last;
     ASSERT_GT(outcome.failed, 0U);
     EXPECT_NE(said.find(cause.named), std::string::npos) << said;
+    EXPECT_NE(said.find(cause.remedy), std::string::npos) << said;
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, FailedCall, testing::ValuesIn(kCauses), Name());
