@@ -154,18 +154,22 @@ std::vector<RegionState> Target::regions() const {
 std::vector<ErrorState> Target::errors() const {
     std::vector<ErrorState> all;
     for (const mpol_ctl_error& row : segment_->errors) {
-        ErrorState state;
-        const uint32_t code = load(row.code);
-        if (code == MPOL_CTL_ERROR_NONE || code > MPOL_CTL_ERROR_LAST) continue;
-        state.code = static_cast<mpol_ctl_error_code>(code);
-        state.err = static_cast<int>(load(row.err) & INT_MAX);
-        state.count = load(row.count);
-        state.first_ns = load(row.first_ns);
-        state.last_ns = load(row.last_ns);
-        for (unsigned i = 0; i < 4; ++i) state.detail[i] = load(row.detail[i]);
-        all.push_back(state);
+        if (const auto state = read_error(row)) all.push_back(*state);
     }
     return all;
+}
+
+std::optional<ErrorState> read_error(const mpol_ctl_error& row) {
+    ErrorState state;
+    const uint32_t code = load(row.code);
+    if (code == MPOL_CTL_ERROR_NONE || code > MPOL_CTL_ERROR_LAST) return std::nullopt;
+    state.code = static_cast<mpol_ctl_error_code>(code);
+    state.err = static_cast<int>(load(row.err) & INT_MAX);
+    state.count = load(row.count);
+    state.first_ns = load(row.first_ns);
+    state.last_ns = load(row.last_ns);
+    for (unsigned i = 0; i < 4; ++i) state.detail[i] = load(row.detail[i]);
+    return state;
 }
 
 uint64_t Target::counter(mpol_ctl_counter which) const {

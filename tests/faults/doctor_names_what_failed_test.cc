@@ -32,15 +32,14 @@ struct Cause {
 
 class FailedCall : public testing::TestWithParam<Cause> {};
 
-constexpr char kNoSegment[] = "its control segment is not";
-
 const Cause kCauses[] = {
-    {"memfd_create", ENOSYS, kNoSegment},
-    {"ftruncate", EPERM, kNoSegment},
-    {"fallocate", ENOSPC, kNoSegment},
-    {"pwrite", ENOSPC, kNoSegment},
-    {"fcntl_add_seals", EPERM, kNoSegment},
-    {"mmap_segment", ENOMEM, kNoSegment},
+    {"memfd_create", ENOSYS, "segment is not: memfd_create failed: ENOSYS", "allow memfd_create"},
+    {"memfd_create", EMFILE, "segment is not: memfd_create failed: EMFILE", "ulimit -n"},
+    {"ftruncate", EPERM, "segment is not: ftruncate failed: EPERM", "allow ftruncate"},
+    {"fallocate", ENOSPC, "segment is not: fallocate failed: ENOSPC", "memory.max"},
+    {"pwrite", ENOSPC, "segment is not: pwrite failed: ENOSPC", "memory.max"},
+    {"fcntl_add_seals", EPERM, "segment is not: fcntl(F_ADD_SEALS) failed: EPERM", "allow fcntl"},
+    {"mmap_segment", ENOMEM, "segment is not: mmap failed: ENOMEM", "memory.max"},
     {"mbind", ENOMEM, "binding a region failed: ENOMEM"},
     {"mbind", EPERM, "binding a region failed: EPERM"},
     {"set_mempolicy", EPERM, "setting a thread's kernel task policy failed: EPERM"},
