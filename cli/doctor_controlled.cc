@@ -30,6 +30,22 @@ std::string_view policy_call_remedy(int err) {
     }
 }
 
+// Until then a rewrite brings its policies after its cpuset.
+std::string_view watch_remedy(int err) {
+    switch (err) {
+        case EMFILE:
+            return "raise fs.inotify.max_user_instances; until then mpol set it again after a change";
+        case ENOSPC:
+            return "raise fs.inotify.max_user_watches; until then mpol set it again after a change";
+        case EPERM:
+        case ENOSYS:
+            return "its seccomp filter has to allow close_range (Linux 5.9) and inotify; until then "
+                   "mpol set it again after a change";
+        default:
+            return "mpol set it again after a change";
+    }
+}
+
 std::string_view remedy(const control::ErrorState& error) {
     switch (error.code) {
         case MPOL_CTL_ERROR_MBIND:
@@ -56,6 +72,10 @@ std::string_view remedy(const control::ErrorState& error) {
         case MPOL_CTL_ERROR_MAPPINGS:
         case MPOL_CTL_ERROR_WEIGHTS:
             return "raise vm.max_map_count, or weights that are fewer and smaller";
+        case MPOL_CTL_ERROR_WATCH:
+            return watch_remedy(error.err);
+        case MPOL_CTL_ERROR_PLACED:
+            return "fewer and larger mappings; mpol set the thread's again after the process's";
         case MPOL_CTL_ERROR_NONE:
             break;
     }

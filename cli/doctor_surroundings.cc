@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "cli/target.h"
 #include "cli/words.h"
 #include "control/proc.h"
+#include "control/unpublished.h"
 
 namespace mpol::cli {
 namespace {
@@ -146,15 +148,58 @@ Finding preload_problem(std::string what, std::string remedy) {
     return {Health::kProblem, "preload", std::move(what), std::move(remedy)};
 }
 
+std::string_view call_name(uint64_t step) {
+    switch (step) {
+        case MPOL_CTL_SEGMENT_MEMFD_CREATE:
+            return "memfd_create";
+        case MPOL_CTL_SEGMENT_FTRUNCATE:
+            return "ftruncate";
+        case MPOL_CTL_SEGMENT_FALLOCATE:
+            return "fallocate";
+        case MPOL_CTL_SEGMENT_ADD_SEALS:
+            return "fcntl(F_ADD_SEALS)";
+        case MPOL_CTL_SEGMENT_PWRITE:
+            return "pwrite";
+        case MPOL_CTL_SEGMENT_MMAP:
+            return "mmap";
+        default:
+            return "a call that this mpol does not know";
+    }
+}
+
+std::string segment_remedy(uint64_t step, int err) {
+    switch (err) {
+        case EMFILE:
+        case ENFILE:
+            return "raise its limit of open files (ulimit -n, fs.file-max); start it anew";
+        case ENOMEM:
+        case ENOSPC:
+            return "give it more memory (memory.max of its cgroup, ulimit -v); start it anew";
+        default:
+            return fmt::format("its seccomp filter has to allow {}; start it anew",
+                               call_name(step));
+    }
+}
+
+Finding why_without_segment(pid_t pid) {
+    const auto error = control::why_unpublished(pid);
+    if (!error) {
+        return preload_problem(
+            "the preloaded library is there, and its control segment is not: it was forked and "
+            "has not called the allocator yet, or the program has unmapped it",
+            "start it anew, unless it is about to allocate");
+    }
+    const uint64_t step = error->detail[0];
+    return preload_problem(
+        fmt::format("the preloaded library is there, and its control segment is not: {} failed: {}",
+                    call_name(step), errno_text(error->err)),
+        segment_remedy(step, error->err));
+}
+
 Finding why_uncontrolled(pid_t pid) {
     if (is_kernel_thread(pid)) return preload_problem("it is a thread of the kernel's", {});
     const std::string note = coverage_note(fmt::format("/proc/{}/exe", pid));
-    if (preload_is_mapped(pid)) {
-        return preload_problem(
-            "the preloaded library is there, and its control segment is not: memfd_create was "
-            "refused, or the program has closed its descriptor and unmapped it",
-            "its seccomp filter has to allow memfd_create; start it anew");
-    }
+    if (preload_is_mapped(pid)) return why_without_segment(pid);
     // Of a running program, that its file raises privilege is told by the kernel.
     if (is_privileged(pid)) {
         return preload_problem(

@@ -180,6 +180,10 @@ std::string_view error_sentence(mpol_ctl_error_code code) {
             return "its mappings could not be listed, or are too many";
         case MPOL_CTL_ERROR_WEIGHTS:
             return "too few mappings are left for the weights, so nodes have even shares";
+        case MPOL_CTL_ERROR_WATCH:
+            return "changes of its cpuset can't be watched";
+        case MPOL_CTL_ERROR_PLACED:
+            return "a thread's own mapping will not outlive a rewrite of the process's";
         case MPOL_CTL_ERROR_NONE:
             break;
     }

@@ -297,7 +297,7 @@ struct mpol_ctl_event {
 /* Memory of the process that may follow a policy of its own, whoever allocates it. A thread may have
  * the same for itself, in rows like these (mpol_ctl.own_kinds): LARGE, which counts while the thread has
  * its own policy; STACK, of the stacks of threads that it creates from then on; MMAP, of what it maps
- * from then on. The last two are read by the thread at each use, and applied is what it used last. */
+ * from then on. The last two are read by the thread at each use; applied is of what it has placed. */
 enum mpol_ctl_kind_id {
     MPOL_CTL_KIND_LARGE = 0, /* allocations of at least a threshold, of threads without a policy */
     MPOL_CTL_KIND_STACK = 1, /* stacks of the threads but the main one */
@@ -312,7 +312,10 @@ struct mpol_ctl_kind {
     uint32_t scope;         /* 20 target: of LARGE: whose regions hold its memory; 0: none yet */
     uint64_t threshold[2];  /* 24 writers: bytes, of LARGE; that of generation g is [g % 2], stored
                                   before g is published */
-    uint64_t reserved1[3];  /* 40 */
+    uint32_t placed;        /* 40 target: of a thread's own STACK or MMAP: 1 once the thread has placed
+                                  something under it, which a rewrite then binds before it is applied */
+    uint32_t reserved0;     /* 44 */
+    uint64_t reserved1[2];  /* 48 */
     uint64_t policy[MPOL_CTL_POLICY_WORDS]; /* 64 writers */
 };
 
@@ -353,6 +356,16 @@ struct mpol_ctl_error {
     uint64_t reserved[8]; /* 64 */
 };
 
+/* The call that failed. */
+enum mpol_ctl_segment_step {
+    MPOL_CTL_SEGMENT_MEMFD_CREATE = 1,
+    MPOL_CTL_SEGMENT_FTRUNCATE = 2,
+    MPOL_CTL_SEGMENT_FALLOCATE = 3,
+    MPOL_CTL_SEGMENT_ADD_SEALS = 4,
+    MPOL_CTL_SEGMENT_PWRITE = 5,
+    MPOL_CTL_SEGMENT_MMAP = 6,
+};
+
 enum mpol_ctl_error_code {
     MPOL_CTL_ERROR_NONE = 0,
     MPOL_CTL_ERROR_MBIND = 1,         /* detail: address, size, mode word, lowest nodes */
@@ -360,7 +373,8 @@ enum mpol_ctl_error_code {
     MPOL_CTL_ERROR_HOME_NODE = 3,
     MPOL_CTL_ERROR_REGION = 4,        /* detail: bytes wanted */
     MPOL_CTL_ERROR_COMMIT = 5,
-    MPOL_CTL_ERROR_SEGMENT = 6,       /* detail: step of creation */
+    MPOL_CTL_ERROR_SEGMENT = 6,       /* detail: enum mpol_ctl_segment_step; in the process's own memory,
+                                         where the segment would be mapped */
     MPOL_CTL_ERROR_HELPER = 7,
     MPOL_CTL_ERROR_SCOPE = 8,         /* no arena for a thread's own policy */
     MPOL_CTL_ERROR_SLOTS = 9,         /* no free thread slot */
@@ -370,6 +384,11 @@ enum mpol_ctl_error_code {
     MPOL_CTL_ERROR_MAPPINGS = 13,     /* mappings could not be listed, or are too many to bind */
     MPOL_CTL_ERROR_WEIGHTS = 14,      /* too few mappings for weights: nodes have even shares; detail:
                                          address, size, mappings */
+    MPOL_CTL_ERROR_WATCH = 15,        /* changes of the cpuset can't be watched; detail: 1 no descriptors of
+                                         its own, 2 inotify, 3 the cgroup's directories */
+    MPOL_CTL_ERROR_PLACED = 16,       /* too many mappings of threads' own: what they have for them is not
+                                         kept over a rewrite of the process's; detail: address, size */
+    MPOL_CTL_ERROR_LAST = MPOL_CTL_ERROR_PLACED,
 };
 
 #define MPOL_CTL_ERRORS_OFFSET 4096u

@@ -186,8 +186,9 @@ MPOL_API int mpol_write_kind(mpol_target *target, unsigned kind, uint64_t thresh
 /* The same of a thread's own memory of a kind: MPOL_KIND_LARGE, its allocations of at least the
  * threshold, while it has a policy of its own; MPOL_KIND_STACK, the stacks of threads that it creates
  * from then on; MPOL_KIND_MMAP, what it maps itself from then on. Threads and forked children that it
- * creates have copies. The last two are in force when the call returns, and are not waited for; a
- * null policy makes what comes follow the process again.
+ * creates have copies. The last two are in force for what comes when the call returns; what is waited
+ * for is that memory which the thread has placed under an earlier one follows too, as nothing else
+ * of the process's makes it. A null policy makes what comes, and that memory, the process's again.
  *
  * Also: ESRCH, tid is no thread of the process, or has exited; ENODATA, MPOL_KIND_LARGE of a thread
  * without a policy of its own; ENOMEM, no memory for its row. Thread-safe for different targets; not

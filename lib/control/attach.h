@@ -120,6 +120,8 @@ struct ErrorState {
     uint64_t last_ns = 0;
     uint64_t detail[4]{};
 };
+// Empty: the row is unused, or of a later version.
+[[nodiscard]] std::optional<ErrorState> read_error(const mpol_ctl_error& row);
 
 // A system call that the target makes on itself (struct mpol_ctl_request).
 struct Request {

@@ -52,19 +52,57 @@ void mark_birth() {
 // The rows that a new segment has in memory before anyone can map it.
 constexpr size_t kFirstRows = kPage;
 
-int back_and_seal(int fd) {
-    int err =
-        fallible(FailPoint::kSegmentSize, [&] { return sys::truncate(fd, sizeof(mpol_ctl)); });
-    const auto back = [&](off_t at, off_t size) {
+// One call after the other, until one fails.
+struct Making {
+    int err = 0;
+    mpol_ctl_segment_step step = MPOL_CTL_SEGMENT_MEMFD_CREATE;
+
+    // call returns 0 or -errno.
+    template <class Call>
+    void go_on(mpol_ctl_segment_step next, Call call) {
         if (err != 0) return;
-        err = fallible(FailPoint::kSegmentBack, [&] { return sys::allocate(fd, at, size); });
+        step = next;
+        err = call();
+    }
+};
+
+void back_and_seal(int fd, Making& making) {
+    making.go_on(MPOL_CTL_SEGMENT_FTRUNCATE, [&] {
+        return fallible(FailPoint::kSegmentSize,
+                        [&] { return sys::truncate(fd, sizeof(mpol_ctl)); });
+    });
+    const auto back = [&](off_t at, off_t size) {
+        making.go_on(MPOL_CTL_SEGMENT_FALLOCATE, [&] {
+            return fallible(FailPoint::kSegmentBack, [&] { return sys::allocate(fd, at, size); });
+        });
     };
     back(0, MPOL_CTL_SLOTS_OFFSET + kFirstRows);
     back(MPOL_CTL_REGIONS_OFFSET, kFirstRows);
-    if (err != 0) return err;
-    err = fallible(FailPoint::kSegmentSeal,
-                   [&] { return sys::add_seals(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL); });
-    return err;
+    making.go_on(MPOL_CTL_SEGMENT_ADD_SEALS, [&] {
+        return fallible(FailPoint::kSegmentSeal, [&] {
+            return sys::add_seals(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+        });
+    });
+}
+
+int write_whole(int fd, const void* data, size_t size, off_t at) {
+    const ssize_t written = sys::write_at(fd, data, size, at);
+    if (written < 0) return static_cast<int>(written);
+    return static_cast<size_t>(written) == size ? 0 : -EIO;
+}
+
+// Errors and the epoch of the private segment go along; the mapping hides them. So do the kinds, and
+// what a daemon keeps, of a forked child's parent.
+void write_private(int fd, Making& making) {
+    const auto write = [&](const void* data, size_t size, off_t at) {
+        making.go_on(MPOL_CTL_SEGMENT_PWRITE, [&] { return write_whole(fd, data, size, at); });
+    };
+    making.go_on(MPOL_CTL_SEGMENT_PWRITE, [&] {
+        return fallible(FailPoint::kSegmentWrite,
+                        [&] { return write_whole(fd, &local, MPOL_CTL_SLOTS_OFFSET, 0); });
+    });
+    if (local.header.kinds != 0) write(local.kinds, sizeof(local.kinds), MPOL_CTL_KINDS_OFFSET);
+    if (local.header.saved != 0) write(local.saved, sizeof(local.saved[0]), MPOL_CTL_SAVED_OFFSET);
 }
 
 void fill_header(mpol_ctl_header& header) {
@@ -138,42 +176,26 @@ int publish() {
     fill_header(local.header);
     int fd = fallible(FailPoint::kSegmentCreate, [] { return sys::memfd(MPOL_CTL_NAME); });
     if (fd < 0) {
-        record_error(MPOL_CTL_ERROR_SEGMENT, -fd, 1);
+        record_error(MPOL_CTL_ERROR_SEGMENT, -fd, MPOL_CTL_SEGMENT_MEMFD_CREATE);
         return fd;
     }
-    int err = back_and_seal(fd);
-    if (err == 0) {
-        fd = move_high(fd);
-        // Errors and the epoch of the private segment go along; the mapping hides them.
-        const ssize_t copied_bytes = fallible(FailPoint::kSegmentWrite, [&] {
-            return sys::write_at(fd, &local, MPOL_CTL_SLOTS_OFFSET, 0);
-        });
-        err = copied_bytes == MPOL_CTL_SLOTS_OFFSET ? 0 : copied_bytes < 0 ? static_cast<int>(copied_bytes) : -EIO;
-    }
-    // A forked child's, from its parent.
-    if (err == 0 && local.header.kinds != 0 &&
-        sys::write_at(fd, local.kinds, sizeof(local.kinds), MPOL_CTL_KINDS_OFFSET) !=
-            sizeof(local.kinds)) {
-        err = -EIO;
-    }
-    if (err == 0 && local.header.saved != 0 &&
-        sys::write_at(fd, local.saved, sizeof(local.saved[0]), MPOL_CTL_SAVED_OFFSET) !=
-            sizeof(local.saved[0])) {
-        err = -EIO;
-    }
-    if (err == 0) {
-        err = fallible(FailPoint::kSegmentMap,
-                       [&] { return sys::map_fixed_shared(&local, sizeof(mpol_ctl), fd); });
-    }
+    Making making;
+    back_and_seal(fd, making);
+    if (making.err == 0) fd = move_high(fd);
+    write_private(fd, making);
+    making.go_on(MPOL_CTL_SEGMENT_MMAP, [&] {
+        return fallible(FailPoint::kSegmentMap,
+                        [&] { return sys::map_fixed_shared(&local, sizeof(mpol_ctl), fd); });
+    });
     (void)sys::fail_point(FailPoint::kSegmentMade);
-    if (err == 0) {
+    if (making.err == 0) {
         published_fd = fd;
         sys::identify(fd, published_file);
     } else {
         sys::close(fd);
-        record_error(MPOL_CTL_ERROR_SEGMENT, -err, 2);
+        record_error(MPOL_CTL_ERROR_SEGMENT, -making.err, making.step);
     }
-    return err;
+    return making.err;
 }
 
 namespace {

@@ -40,6 +40,7 @@ bool renew_own_kinds(unsigned slot) {
             !SharedMemory::cas(row.word, word, next_generation(word & ~kHasPolicy))) {
             return false;
         }
+        store(row.placed, uint32_t{0});
     }
     return true;
 }

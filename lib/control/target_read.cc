@@ -38,9 +38,10 @@ KindState read_kind(const mpol_ctl_kind& row, const SharedLatch& latch) {
 
 std::optional<KindState> read_own_kind(mpol_ctl& segment, unsigned kind, unsigned slot) {
     if (!has_own_row(segment, kind, slot)) return std::nullopt;
-    KindState state = read_kind(segment.own_kinds[kind][slot], own_kind_latch(segment, kind, slot));
+    const mpol_ctl_kind& row = segment.own_kinds[kind][slot];
+    KindState state = read_kind(row, own_kind_latch(segment, kind, slot));
     state.kind = static_cast<mpol_ctl_kind_id>(kind);
-    if (kind == MPOL_CTL_KIND_LARGE) return state;
+    if (kind == MPOL_CTL_KIND_LARGE || load(row.placed) != 0) return state;
     if (state.applied < state.asked.generation) state.applied_errno = 0;  // Not used yet.
     state.applied = state.asked.generation;
     return state;
@@ -153,18 +154,22 @@ std::vector<RegionState> Target::regions() const {
 std::vector<ErrorState> Target::errors() const {
     std::vector<ErrorState> all;
     for (const mpol_ctl_error& row : segment_->errors) {
-        ErrorState state;
-        const uint32_t code = load(row.code);
-        if (code == MPOL_CTL_ERROR_NONE || code > MPOL_CTL_ERROR_WEIGHTS) continue;
-        state.code = static_cast<mpol_ctl_error_code>(code);
-        state.err = static_cast<int>(load(row.err) & INT_MAX);
-        state.count = load(row.count);
-        state.first_ns = load(row.first_ns);
-        state.last_ns = load(row.last_ns);
-        for (unsigned i = 0; i < 4; ++i) state.detail[i] = load(row.detail[i]);
-        all.push_back(state);
+        if (const auto state = read_error(row)) all.push_back(*state);
     }
     return all;
+}
+
+std::optional<ErrorState> read_error(const mpol_ctl_error& row) {
+    ErrorState state;
+    const uint32_t code = load(row.code);
+    if (code == MPOL_CTL_ERROR_NONE || code > MPOL_CTL_ERROR_LAST) return std::nullopt;
+    state.code = static_cast<mpol_ctl_error_code>(code);
+    state.err = static_cast<int>(load(row.err) & INT_MAX);
+    state.count = load(row.count);
+    state.first_ns = load(row.first_ns);
+    state.last_ns = load(row.last_ns);
+    for (unsigned i = 0; i < 4; ++i) state.detail[i] = load(row.detail[i]);
+    return state;
 }
 
 uint64_t Target::counter(mpol_ctl_counter which) const {

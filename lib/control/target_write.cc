@@ -277,8 +277,9 @@ bool Target::wait_own_kind(ThreadSlot slot, mpol_ctl_kind_id kind, uint64_t want
     bool gone = false;
     const bool done = wait(timeout_ms, [&] {
         gone = !is_of(thread, slot) || (load(thread.word) & kState) != kLive;
-        return gone || kind != MPOL_CTL_KIND_LARGE ||
-               load(segment_->own_kinds[kind][slot.slot].applied) >= wanted;
+        const mpol_ctl_kind& row = segment_->own_kinds[kind][slot.slot];
+        const bool is_there = kind == MPOL_CTL_KIND_LARGE || load(row.placed) != 0;
+        return gone || !is_there || load(row.applied) >= wanted;
     });
     return done && !gone;
 }

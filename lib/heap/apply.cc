@@ -7,6 +7,7 @@
 
 #include "control/segment.h"
 #include "heap/kinds.h"
+#include "heap/own_kinds.h"
 #include "heap/own_large.h"
 #include "heap/purge.h"
 #include "heap/requests.h"
@@ -185,6 +186,8 @@ void bind_large_of_slot(unsigned slot, bool rebound, Bound& bound) {
 void bind_as_asked(Bound& bound) {
     if (any_binding()) (void)sync_allowed(bound);
     bind_process_as_asked(bound);
+    // Before the process's: what was taken back from a thread is the process's.
+    bound.any |= bind_own_kinds();
     bound.kinds = bind_kinds(
         [](void* pass) { return sync_allowed(*static_cast<Bound*>(pass)); }, &bound);
     bound.any |= bound.kinds != 0;

@@ -17,6 +17,7 @@
 #include "control/segment.h"
 #include "heap/mappings.h"
 #include "heap/notify.h"
+#include "heap/own_kinds.h"
 #include "heap/weighted.h"
 #include "sys/sys.h"
 
@@ -30,17 +31,27 @@ namespace mpol::heap {
 namespace {
 
 constexpr uintptr_t kPage = 4096;
-constexpr uintptr_t page_above(uintptr_t at) { return (at + kPage - 1) & ~(kPage - 1); }
+constexpr uintptr_t page_above(uintptr_t at) {
+    return (at + kPage - 1) & ~(kPage - 1);
+}
 
-// Upper ends of the threads' stacks, by slot; written by each thread without the mutex.
+// Upper ends of the threads' stacks, by slot, and who has placed them as its own; written by each
+// thread without the mutex.
 constinit std::atomic<uintptr_t> marks[MPOL_CTL_SLOTS];
+constinit std::atomic<Placer> stack_placers[MPOL_CTL_SLOTS];
 // The marks in ascending order, of one walk. Under apply_mutex.
-constinit uintptr_t sorted_marks[MPOL_CTL_SLOTS];
+struct Mark {
+    uintptr_t at;
+    Placer placer;
+};
+constinit Mark sorted_marks[MPOL_CTL_SLOTS];
 
 struct Walk {
     Kind kind;
     const Binding* before;
     const Binding* binding;
+    Placer placer = 0;   // whose own is bound; 0: all that is nobody's own
+    int mode_word = -1;  // what that is then, of mappings
     size_t mark_count = 0;
     uintptr_t data_end = 0;  // of the last mapping of a file's data
     int first_error = 0;
@@ -51,34 +62,34 @@ size_t sort_marks() {
     size_t count = 0;
     for (unsigned slot = 0; slot < used; ++slot) {
         const uintptr_t mark = marks[slot].load(std::memory_order_acquire);
-        if (mark != 0) sorted_marks[count++] = mark;
+        if (mark != 0) sorted_marks[count++] = {mark, stack_placers[slot].load()};
     }
-    std::sort(sorted_marks, sorted_marks + count);
+    std::sort(sorted_marks, sorted_marks + count,
+              [](const Mark& one, const Mark& other) { return one.at < other.at; });
     return count;
 }
 
-// The end of the stack that begins where the mapping begins; its start when there is none.
-uintptr_t stack_end(const Walk& walk, const Mapping& mapping) {
-    const uintptr_t* const first = sorted_marks;
-    const uintptr_t* const above = std::lower_bound(first, first + walk.mark_count, mapping.end);
-    if (above == first || above[-1] < mapping.start) return mapping.start;
-    return std::min(page_above(above[-1] + 1), mapping.end);
+// The mode of the range's policy, as the kernel tells it; -1: nothing is mapped.
+int mode_at(uintptr_t start, NodeMask& ret_nodes) {
+    int mode_word = 0;
+    const int err =
+        sys::get_mempolicy_at(reinterpret_cast<void*>(start), MPOL_F_ADDR, mode_word, ret_nodes);
+    return err == 0 ? mode_word : -1;
 }
 
-// Whether the range has the policy that the binding says, as the kernel tells it.
 bool is_bound_to(uintptr_t start, const Binding& binding) {
-    int mode_word = 0;
     NodeMask nodes;
-    if (sys::get_mempolicy_at(reinterpret_cast<void*>(start), MPOL_F_ADDR, mode_word, nodes) != 0) {
-        return false;
-    }
-    return mode_word == kernel_mode_word(binding.policy) &&
+    return mode_at(start, nodes) == kernel_mode_word(binding.policy) &&
            (nodes == binding.effective || nodes == binding.policy.nodes);
 }
 
 void bind(Walk& walk, uintptr_t start, uintptr_t end) {
     if (start >= end) return;
-    if (!walk.binding->set && (!walk.before->set || !is_bound_to(start, *walk.before))) return;
+    // A thread's own has been looked at.
+    if (walk.placer == 0 && !walk.binding->set &&
+        (!walk.before->set || !is_bound_to(start, *walk.before))) {
+        return;
+    }
     const Notice notice(MPOL_EVENT_POLICY, reinterpret_cast<void*>(start), end - start);
     const int err = bind_range(reinterpret_cast<void*>(start), end - start, *walk.binding);
     if (err == 0 || err == -EFAULT) return;  // EFAULT: unmapped meanwhile.
@@ -106,45 +117,125 @@ uintptr_t ours_at(uintptr_t at, uintptr_t limit, uintptr_t& ret_next) {
     return end;
 }
 
-void bind_programs_own(Walk& walk, uintptr_t start, uintptr_t end) {
+using BindPiece = void(Walk& walk, uintptr_t start, uintptr_t end);
+
+void bind_programs_own(Walk& walk, uintptr_t start, uintptr_t end, BindPiece* bind_piece) {
     for (uintptr_t at = start; at < end;) {
         uintptr_t next = end;
         const uintptr_t ours = ours_at(at, end, next);
-        if (ours == at) bind(walk, at, next);
+        if (ours == at) bind_piece(walk, at, next);
         at = ours == at ? next : ours;
     }
+}
+
+// What the kernel says of the row's range is not what its thread has made of it.
+bool is_stale(const Placed& placed) {
+    NodeMask nodes;
+    return placed.settled && mode_at(placed.start, nodes) != placed.mode_word;
+}
+
+// No thread's own. Whoever places something meanwhile enters it first: it is found afterwards.
+void bind_nobodys(Walk& walk, uintptr_t start, uintptr_t end) {
+    if (walk.placer != 0 || start >= end) return;
+    bind(walk, start, end);
+    for (Placed meanwhile = next_placed(start, end); meanwhile.start < end;
+         meanwhile = next_placed(meanwhile.end, end)) {
+        (void)place_mapping_of(meanwhile.placer, reinterpret_cast<void*>(meanwhile.start),
+                               meanwhile.end - meanwhile.start);
+    }
+}
+
+// A mapping, or a part of one, of one policy.
+void bind_mapped(Walk& walk, uintptr_t start, uintptr_t end) {
+    for (uintptr_t at = start; at < end;) {
+        const Placed placed = next_placed(at, end);
+        bind_nobodys(walk, at, placed.start);
+        at = placed.end;
+        if (placed.start == placed.end) continue;
+        const bool stale = is_stale(placed);
+        if (stale || (walk.placer == 0 && !is_kept(placed.placer, Kind::kMmap))) {
+            forget_placed(placed.start, placed.end);
+            bind_nobodys(walk, placed.start, placed.end);
+        } else if (placed.placer == walk.placer && placed.settled) {
+            bind(walk, placed.start, placed.end);
+            NodeMask nodes;
+            walk.mode_word = mode_at(placed.start, nodes);
+        }
+    }
+}
+
+// The stacks of a mapping, from its start on. Returns where the last one ends; the mapping's start
+// when there is none.
+uintptr_t visit_stacks(Walk& walk, const Mapping& mapping) {
+    const Mark* const first = sorted_marks;
+    const Mark* const last = first + walk.mark_count;
+    const auto is_below = [](const Mark& one, uintptr_t start) { return one.at < start; };
+    uintptr_t at = mapping.start;
+    for (const Mark* mark = std::lower_bound(first, last, mapping.start, is_below);
+         mark != last && mark->at < mapping.end; ++mark) {
+        const uintptr_t end = std::min(page_above(mark->at + 1), mapping.end);
+        const bool concerned =
+            walk.placer != 0 ? mark->placer == walk.placer : !is_kept(mark->placer, Kind::kStack);
+        if (walk.kind == Kind::kStack && concerned) bind_programs_own(walk, at, end, bind);
+        at = end;
+    }
+    return at;
 }
 
 int visit(const Mapping& mapping, void* context) {
     Walk& walk = *static_cast<Walk*>(context);
     if (mapping.data) walk.data_end = mapping.end;
     if (!mapping.anonymous) return 0;
-    const uintptr_t stack = stack_end(walk, mapping);
-    if (walk.kind == Kind::kStack) {
-        bind_programs_own(walk, mapping.start, stack);
-    } else if (mapping.start != walk.data_end) {
-        bind_programs_own(walk, stack, mapping.end);
+    const uintptr_t stack = visit_stacks(walk, mapping);
+    if (walk.kind == Kind::kMmap && mapping.start != walk.data_end) {
+        bind_programs_own(walk, stack, mapping.end, bind_mapped);
     }
     return 0;
 }
 
-}  // namespace
-
-int bind_existing(Kind kind, const Binding& before, const Binding& binding) {
-    Walk walk{.kind = kind, .before = &before, .binding = &binding};
+int walk_and_bind(Walk& walk) {
     walk.mark_count = sort_marks();
     const int err = walk_mappings(visit, &walk);
     if (err != 0) control::record_error(MPOL_CTL_ERROR_MAPPINGS, -err);
     return walk.first_error != 0 ? walk.first_error : err;
 }
 
-void mark_thread(int slot, uintptr_t descriptor) {
-    if (slot >= 0) marks[slot].store(descriptor, std::memory_order_release);
+}  // namespace
+
+int bind_existing(Kind kind, const Binding& before, const Binding& binding) {
+    Walk walk{.kind = kind, .before = &before, .binding = &binding};
+    return walk_and_bind(walk);
+}
+
+int bind_placed(Kind kind, Placer placer, const Binding& binding) {
+    Walk walk{.kind = kind, .before = &binding, .binding = &binding, .placer = placer};
+    const int err = walk_and_bind(walk);
+    if (walk.mode_word >= 0) settle_all_placed(placer, walk.mode_word);
+    return err;
+}
+
+void disown_placed(Kind kind, Placer placer) {
+    if (kind == Kind::kMmap) return forget_placed_of(placer);
+    for (std::atomic<Placer>& of : stack_placers) {
+        Placer its = placer;
+        if (of.load(std::memory_order_relaxed) == placer) of.compare_exchange_strong(its, 0);
+    }
+}
+
+void mark_thread(int slot, uintptr_t descriptor, Placer placer) {
+    if (slot < 0) return;
+    // Pages of zeros stay unread where nobody has placed a stack, also in a forked child.
+    if (own_stacks_ever.load(std::memory_order_relaxed)) stack_placers[slot].store(placer);
+    marks[slot].store(descriptor, std::memory_order_release);
 }
 
 void forget_marks() {
     for (std::atomic<uintptr_t>& mark : marks) {
         if (mark.load(std::memory_order_relaxed) != 0) mark.store(0, std::memory_order_relaxed);
+    }
+    if (!own_stacks_ever.load(std::memory_order_relaxed)) return;
+    for (std::atomic<Placer>& placer : stack_placers) {
+        if (placer.load(std::memory_order_relaxed) != 0) placer.store(0, std::memory_order_relaxed);
     }
 }
 

@@ -15,4 +15,10 @@ int bind_existing(Kind kind, const Binding& before, const Binding& binding);
 // In a forked child: the other threads are gone.
 void forget_marks();
 
+// Binds what placer has placed as its own; where the kernel says that it is bound otherwise by now,
+// it is something else and left alone. As above.
+int bind_placed(Kind kind, Placer placer, const Binding& binding);
+// It is nobody's own any more.
+void disown_placed(Kind kind, Placer placer);
+
 }  // namespace mpol::heap

@@ -175,15 +175,16 @@ bool stacks_concerned() {
            own_stacks_ever.load(std::memory_order_relaxed);
 }
 
-void bind_stack(void* start, size_t size, const Binding& own) {
+void bind_stack(void* start, size_t size, const OwnStack& own) {
     // A stack that the C library has kept may be bound to what another policy said; and a policy on
     // mappings that exist takes such a stack for one.
     const InsideMappings inside;
     const Notice notice(MPOL_EVENT_POLICY, start, size);
+    const Placing placing = place_stack(start, size, own);
+    if (placing == Placing::kDone) return;
+    if (placing == Placing::kTakenBack) mark_thread(this_task.slot, this_task.descriptor, 0);
     const ScopeId id = state_of(Kind::kStack).scope.load(std::memory_order_acquire);
-    if (own.set) {
-        bind_as_own(start, size, own);
-    } else if (id == kProcessScope) {
+    if (id == kProcessScope) {
         (void)bind_range(start, size, {});
     } else {
         bind_new_range(id, start, size, true);
@@ -200,10 +201,27 @@ void bind_mapping(void* start, size_t size) {
     if (control::copied()) return;
     const InsideMappings inside;
     const Notice notice(MPOL_EVENT_POLICY, start, size);
-    Binding own;
-    if (own_binding(Kind::kMmap, own)) return bind_as_own(start, size, own);
-    if ((kinds_set.load(std::memory_order_acquire) & bit_of(Kind::kMmap)) == 0) return;
-    bind_new_range(state_of(Kind::kMmap).scope.load(std::memory_order_acquire), start, size, false);
+    const Placing placing = place_mapping(start, size);
+    if (placing == Placing::kDone) return;
+    const bool bound = placing == Placing::kTakenBack;
+    if ((kinds_set.load(std::memory_order_acquire) & bit_of(Kind::kMmap)) != 0) {
+        const ScopeId id = state_of(Kind::kMmap).scope.load(std::memory_order_acquire);
+        bind_new_range(id, start, size, bound);
+    } else if (bound) {
+        (void)bind_range(start, size, {});
+    }
+}
+
+void bind_moved(Placer placer, void* start, size_t size) {
+    if (control::copied()) return;
+    const InsideMappings inside;
+    const Notice notice(MPOL_EVENT_POLICY, start, size);
+    (void)place_mapping_of(placer, start, size);
+}
+
+Binding kind_binding(Kind kind) {
+    if ((kinds_set.load(std::memory_order_acquire) & bit_of(kind)) == 0) return {};
+    return read_binding(state_of(kind).scope.load(std::memory_order_acquire));
 }
 
 bool ceases_to_be_large(const void* pointer, size_t size) {

@@ -43,12 +43,12 @@ void purge_kinds(uint32_t bound);
 
 // --- Stacks
 
-// A thread of the program's begins: descriptor lies at the upper end of its stack (pthread_self()).
-// 0: it has ended.
-void mark_thread(int slot, uintptr_t descriptor);
+// A thread of the program's begins: descriptor lies at the upper end of its stack (pthread_self()),
+// which its creator has placed as its own, if any. 0: it has ended.
+void mark_thread(int slot, uintptr_t descriptor, Placer placer);
 // Binds a new thread's stack, if a policy of a kind has, or had, to do with stacks. own: as its
 // creator has its own policy for it, where set.
-void bind_stack(void* start, size_t size, const Binding& own);
+void bind_stack(void* start, size_t size, const OwnStack& own);
 [[nodiscard]] bool stacks_concerned();
 
 // --- Mappings. Async-signal-safe.
@@ -56,6 +56,11 @@ void bind_stack(void* start, size_t size, const Binding& own);
 // Some policy of the process's or of the calling thread's is for what is mapped.
 [[nodiscard]] bool mappings_concerned();
 void bind_mapping(void* start, size_t size);
+// What placer has placed was moved or resized to there.
+void bind_moved(Placer placer, void* start, size_t size);
+
+// What the process has for the kind, if anything. kStack, kMmap.
+[[nodiscard]] Binding kind_binding(Kind kind);
 
 // --- Large allocations
 

@@ -1,29 +1,183 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "heap/own_kinds.h"
 
+#include <linux/mempolicy.h>
+
+#include <algorithm>
+#include <cerrno>
+
 #include "control/segment.h"
 #include "heap/apply.h"
+#include "heap/kind_ranges.h"
 #include "heap/kind_rows.h"
 #include "policy/weights.h"
+#include "sys/sys.h"
 
 namespace mpol::heap {
 
+using control::generation;
+using control::load;
 using control::local;
+using control::SharedMemory;
+using control::store;
 
 constinit std::atomic<bool> own_stacks_ever{false};
 
 namespace {
 
+// Whoever rewrites without end is not followed any longer than this in one call.
+constexpr unsigned kRewritesMax = 16;
+// Something was placed, and rewritten before it was bound.
+constexpr uint64_t kNeverBound = ~uint64_t{0};
+
+// By slot. bound: generation of the row's word that what was placed is bound to; 0: nothing was.
+// By the thread, then whoever applies; kept here because the segment can be written by others.
+struct PlacerRow {
+    std::atomic<Placer> placer;
+    std::atomic<uint64_t> bound[MPOL_CTL_KINDS];
+};
+constinit PlacerRow placers[MPOL_CTL_SLOTS];
+constinit std::atomic<Placer> last_placer{0};
+
+// What a row asks for, in the terms of this machine.
+struct Own {
+    bool set = false;
+    int err = 0;
+    uint64_t generation = 0;
+    Binding binding;
+    [[nodiscard]] bool usable() const { return set && err == 0; }
+};
+
 // nullptr: nothing was ever published there.
-mpol_ctl_kind* own_row(Kind kind) {
-    if (!has_own_kind(kind)) return nullptr;
-    mpol_ctl_kind& row = local.own_kinds[static_cast<unsigned>(kind)][this_task.slot];
+mpol_ctl_kind* own_row(Kind kind, int slot) {
+    const auto at = static_cast<unsigned>(kind);
+    if (slot < 0 || !control::has_own_row(local, at, static_cast<unsigned>(slot))) return nullptr;
+    mpol_ctl_kind& row = local.own_kinds[at][slot];
     return control::back_rows(&row, sizeof(row)) ? &row : nullptr;
 }
 
-control::SharedLatch own_latch(Kind kind) {
-    return control::own_kind_latch(local, static_cast<unsigned>(kind),
-                                   static_cast<unsigned>(this_task.slot));
+control::SharedLatch own_latch(Kind kind, int slot) {
+    return control::own_kind_latch(local, static_cast<unsigned>(kind), static_cast<unsigned>(slot));
+}
+
+// False: nothing was ever published, or it can't be read.
+bool read_own(Kind kind, int slot, Own& ret_own) {
+    const mpol_ctl_kind* const row = own_row(kind, slot);
+    KindAsked asked;
+    if (row == nullptr || !read_kind_asked(*row, own_latch(kind, slot), asked)) return false;
+    ret_own = {.set = asked.set, .generation = generation(asked.word), .binding = {}};
+    if (!asked.set) return true;
+    // Weights of one's own are made of stretches of a region, and this memory has none.
+    ret_own.err = has_own_weights(asked.policy)
+                      ? -EOPNOTSUPP
+                      : resolve(asked.policy, allowed_now(), ret_own.binding);
+    ret_own.binding.set = ret_own.err == 0;
+    return true;
+}
+
+std::atomic<uint64_t>& bound_of(Kind kind, int slot) {
+    return placers[slot].bound[static_cast<unsigned>(kind)];
+}
+
+void tell_applied(mpol_ctl_kind& row, const Own& own) {
+    store(row.applied_errno, static_cast<uint32_t>(-own.err));
+    store(row.applied, own.generation);
+}
+
+// The calling thread's, for the kind; what it is told says what comes, until something is there.
+bool use_own(Kind kind, Own& ret_own) {
+    const int slot = this_task.slot;
+    if (!read_own(kind, slot, ret_own) || !ret_own.set) return false;
+    if (bound_of(kind, slot).load(std::memory_order_relaxed) == 0) {
+        tell_applied(*own_row(kind, slot), ret_own);
+    }
+    return ret_own.usable();
+}
+
+// The calling thread is about to place something. A signal handler may do the same in the middle.
+Placer become_placer(Kind kind, uint64_t used) {
+    Placer placer = 0;
+    const Placer next = last_placer.fetch_add(1, std::memory_order_relaxed) + 1;
+    if (__atomic_compare_exchange_n(&this_task.placer, &placer, next, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED)) {
+        placer = next;
+    }
+    const int slot = this_task.slot;
+    uint64_t nothing = 0;
+    if (bound_of(kind, slot).compare_exchange_strong(nothing, used)) {
+        store(own_row(kind, slot)->placed, uint32_t{1});
+    }
+    placers[slot].placer.store(placer);
+    return placer;
+}
+
+// -1: it is gone.
+int slot_of(Placer placer) {
+    const unsigned used = std::min(load(local.header.slots_used), MPOL_CTL_SLOTS);
+    for (unsigned slot = 0; placer != 0 && slot < used; ++slot) {
+        if (placers[slot].placer.load() == placer) return static_cast<int>(slot);
+    }
+    return -1;
+}
+
+bool is_current(Kind kind, int slot, uint64_t seen) {
+    return generation(
+               SharedMemory::load(local.own_kinds[static_cast<unsigned>(kind)][slot].word)) == seen;
+}
+
+bool bind_as_own(void* start, size_t size, const Binding& binding) {
+    const int err = bind_range(start, size, binding);
+    if (err == 0) return true;
+    control::record_error(MPOL_CTL_ERROR_MBIND, -err, reinterpret_cast<uintptr_t>(start), size,
+                          static_cast<uint64_t>(binding.policy.mode_word()),
+                          binding.effective.words[0]);
+    return false;
+}
+
+// Entered, bound, and the policy looked at again: whoever rewrites it in between publishes first
+// and looks for what is entered then, so one of the two sees the other.
+Placing place(Placer placer, int slot, Own& own, void* start, size_t size) {
+    const auto from = reinterpret_cast<uintptr_t>(start);
+    for (unsigned i = 0; i < kRewritesMax && own.usable(); ++i) {
+        forget_placed(from, from + size);
+        const bool entered = enter_placed(from, from + size, placer);
+        if (!entered) control::record_error(MPOL_CTL_ERROR_PLACED, ENOSPC, from, size);
+        int mode_word = 0;
+        NodeMask nodes;
+        if (!bind_as_own(start, size, own.binding) || !entered ||
+            sys::get_mempolicy_at(start, MPOL_F_ADDR, mode_word, nodes) != 0) {
+            forget_placed(from, from + size);
+            return Placing::kDone;
+        }
+        settle_placed(from, from + size, placer, mode_word);
+        if (is_current(Kind::kMmap, slot, own.generation)) return Placing::kDone;
+        if (!read_own(Kind::kMmap, slot, own)) return Placing::kDone;
+    }
+    if (own.usable()) return Placing::kDone;
+    forget_placed(from, from + size);
+    return Placing::kTakenBack;
+}
+
+void bind_as_asked(Kind kind, Placer placer, Own& own) {
+    if (!own.set) {
+        own.err = bind_placed(kind, placer, kind_binding(kind));
+        disown_placed(kind, placer);
+    } else if (own.err == 0) {
+        own.err = bind_placed(kind, placer, own.binding);
+    }
+}
+
+bool bind_own_kind(Kind kind, int slot) {
+    const Placer placer = placers[slot].placer.load();
+    const uint64_t bound = bound_of(kind, slot).load();
+    Own own;
+    if (placer == 0 || bound == 0 || is_current(kind, slot, bound) || !read_own(kind, slot, own)) {
+        return false;
+    }
+    bind_as_asked(kind, placer, own);
+    bound_of(kind, slot).store(own.generation);
+    tell_applied(*own_row(kind, slot), own);
+    return true;
 }
 
 }  // namespace
@@ -34,38 +188,117 @@ bool has_own_kind(Kind kind) {
            control::has_own_row(local, static_cast<unsigned>(kind), static_cast<unsigned>(slot));
 }
 
-bool own_binding(Kind kind, Binding& ret_binding) {
-    mpol_ctl_kind* const row = own_row(kind);
-    KindAsked asked;
-    if (row == nullptr || !read_kind_asked(*row, own_latch(kind), asked) || !asked.set)
-        return false;
-    // Weights of one's own are made of stretches of a region, and this memory has none.
-    const int err = has_own_weights(asked.policy)
-                        ? -EOPNOTSUPP
-                        : resolve(asked.policy, allowed_now(), ret_binding);
-    ret_binding.set = err == 0;
-    control::store(row->applied_errno, static_cast<uint32_t>(-err));
-    control::store(row->applied, control::generation(asked.word));
-    if (err == 0 && kind == Kind::kStack) own_stacks_ever.store(true, std::memory_order_relaxed);
-    return err == 0;
+Placing place_mapping(void* start, size_t size) {
+    Own own;
+    if (!has_own_kind(Kind::kMmap) || !use_own(Kind::kMmap, own)) return Placing::kNot;
+    const Placer placer = become_placer(Kind::kMmap, own.generation);
+    return place(placer, this_task.slot, own, start, size);
 }
 
-void bind_as_own(void* start, size_t size, const Binding& binding) {
-    const int err = bind_range(start, size, binding);
-    if (err == 0) return;
-    control::record_error(MPOL_CTL_ERROR_MBIND, -err, reinterpret_cast<uintptr_t>(start), size,
-                          static_cast<uint64_t>(binding.policy.mode_word()),
-                          binding.effective.words[0]);
+Placing place_mapping_of(Placer placer, void* start, size_t size) {
+    const int slot = slot_of(placer);
+    Own own;
+    if (slot < 0 || !read_own(Kind::kMmap, slot, own) || !own.usable()) return Placing::kNot;
+    return place(placer, slot, own, start, size);
+}
+
+OwnStack own_stack() {
+    Own own;
+    if (!has_own_kind(Kind::kStack) || !use_own(Kind::kStack, own)) return {};
+    own_stacks_ever.store(true, std::memory_order_relaxed);
+    return {own.binding, become_placer(Kind::kStack, own.generation), own.generation};
+}
+
+Placing place_stack(void* start, size_t size, const OwnStack& own) {
+    if (!own.binding.set) return Placing::kNot;
+    (void)bind_as_own(start, size, own.binding);
+    Own now{.set = true, .generation = own.generation, .binding = {}};
+    for (unsigned i = 0; i < kRewritesMax; ++i) {
+        const int slot = slot_of(own.placer);
+        if (slot < 0 || is_current(Kind::kStack, slot, now.generation)) break;
+        if (!read_own(Kind::kStack, slot, now) || now.err != 0) break;
+        if (!now.set) return Placing::kTakenBack;
+        (void)bind_as_own(start, size, now.binding);
+    }
+    return Placing::kDone;
 }
 
 void inherit_own_kind(Kind kind, control::OwnKinds& kinds) {
     const auto at = static_cast<unsigned>(kind);
-    const mpol_ctl_kind* const row = own_row(kind);
+    const mpol_ctl_kind* const row = own_row(kind, this_task.slot);
     KindAsked asked;
-    if (row == nullptr || !read_kind_row(*row, own_latch(kind), kinds.policy[at], asked)) return;
+    if (row == nullptr ||
+        !read_kind_row(*row, own_latch(kind, this_task.slot), kinds.policy[at], asked)) {
+        return;
+    }
     if (!asked.set) return;
     kinds.threshold[at] = asked.threshold;
     kinds.set |= bit_of(kind);
+}
+
+bool is_kept(Placer placer, Kind kind) {
+    const int slot = slot_of(placer);
+    Own own;
+    // What can't be read now keeps what it has.
+    return slot >= 0 && own_row(kind, slot) != nullptr && (!read_own(kind, slot, own) || own.set);
+}
+
+bool bind_own_kinds() {
+    if (last_placer.load(std::memory_order_relaxed) == 0) return false;
+    bool any = false;
+    const unsigned used = std::min(load(local.header.slots_used), MPOL_CTL_SLOTS);
+    for (unsigned slot = 0; slot < used; ++slot) {
+        for (const Kind kind : {Kind::kStack, Kind::kMmap}) {
+            any |= bind_own_kind(kind, static_cast<int>(slot));
+        }
+    }
+    return any;
+}
+
+PlacedKinds placed_kinds() {
+    PlacedKinds placed;
+    const int slot = this_task.slot;
+    if (this_task.placer == 0 || slot < 0) return placed;
+    for (const Kind kind : {Kind::kStack, Kind::kMmap}) {
+        const uint64_t bound = bound_of(kind, slot).load();
+        if (bound == 0 || own_row(kind, slot) == nullptr) continue;
+        placed.any |= bit_of(kind);
+        if (is_current(kind, slot, bound)) placed.bound |= bit_of(kind);
+    }
+    return placed;
+}
+
+void adopt_placed(const PlacedKinds& placed) {
+    const int slot = this_task.slot;
+    if (this_task.placer == 0 || slot < 0) return;
+    for (const Kind kind : {Kind::kStack, Kind::kMmap}) {
+        mpol_ctl_kind* const row = own_row(kind, slot);
+        if (row == nullptr || (placed.any & bit_of(kind)) == 0) continue;
+        const uint64_t seen = generation(SharedMemory::load(row->word));
+        const bool in_force = (placed.bound & bit_of(kind)) != 0;
+        bound_of(kind, slot).store(in_force ? seen : kNeverBound);
+        if (in_force) store(row->applied, seen);
+        store(row->placed, uint32_t{1});
+    }
+    placers[slot].placer.store(this_task.placer);
+}
+
+void leave_placed() {
+    if (this_task.placer == 0 || this_task.slot < 0) return;
+    PlacerRow& row = placers[this_task.slot];
+    row.placer.store(0);
+    for (std::atomic<uint64_t>& bound : row.bound) bound.store(0);
+    forget_placed_of(this_task.placer);
+}
+
+void forget_placers() {
+    if (last_placer.load(std::memory_order_relaxed) == 0) return;
+    for (PlacerRow& row : placers) {
+        if (row.placer.load(std::memory_order_relaxed) == 0) continue;
+        row.placer.store(0, std::memory_order_relaxed);
+        for (std::atomic<uint64_t>& bound : row.bound) bound.store(0, std::memory_order_relaxed);
+    }
+    forget_placed_but_of(this_task.placer);
 }
 
 }  // namespace mpol::heap

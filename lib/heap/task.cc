@@ -197,6 +197,7 @@ Inheritance inheritance() {
     from.saved_nodes = task.saved_nodes;
     from.process_generation = task.process_generation;
     if (task.slot < 0) return from;
+    from.placed = placed_kinds();
     uint64_t word = 0;
     const auto slot = static_cast<unsigned>(task.slot);
     from.has_policy =
@@ -232,6 +233,7 @@ void begin_task(const Inheritance& from) {
         store(local.slots[task.slot].process_seen, task.process_generation);
         if (from.saved.state != MPOL_CTL_SAVED_NONE) inherit_saved(from.saved);
     }
+    adopt_placed(from.placed);
     if (task.owned_scope != kProcessScope && task.slot >= 0) {
         adopt_scope(task.slot, task.owned_scope);
         adopt_own_large();
@@ -281,6 +283,7 @@ void end_task() {
     if (task.exited) return;
     leave_for_process();
     leave_own_large();
+    leave_placed();
     if (task.owned_scope != kProcessScope) leave_scope(task.slot);
     task.owned_scope = kProcessScope;
     if (task.slot >= 0) {

@@ -11,6 +11,7 @@
 
 #include "control/saved.h"
 #include "control/slots.h"
+#include "heap/placed.h"
 #include "heap/scopes.h"
 
 namespace mpol::heap {
@@ -43,6 +44,7 @@ struct Task {
     ScopeId large_scope = kProcessScope;
     bool large_wanted = false;
     uint64_t large_generation = 0;
+    Placer placer = 0;  // who it is where something was placed as its own (own_kinds.h)
 
     static constexpr uint64_t kNotRouted = ~uint64_t{0};
     // Up to date with the segment at that epoch.
@@ -52,12 +54,27 @@ struct Task {
 #define MPOL_TLS __attribute__((tls_model("initial-exec"), visibility("hidden")))
 extern thread_local constinit Task this_task MPOL_TLS;
 
+// The stack of a thread, as its creator's own policy has it.
+struct OwnStack {
+    Binding binding{};  // set: there is such a policy
+    Placer placer = 0;  // the creator
+    uint64_t generation = 0;
+};
+
+// Bits of the kinds of which a thread has placed something, and of those where what it has placed is
+// bound as it was asked for last.
+struct PlacedKinds {
+    uint32_t any = 0;
+    uint32_t bound = 0;
+};
+
 // What a thread hands to one that it creates: as in the kernel, a copy of its policy.
 struct Inheritance {
     bool has_policy = false;
     control::PolicyWords policy{};
     control::OwnKinds kinds{};
-    Binding stack{};  // set: the creator's own for the stack of the thread that is created
+    OwnStack stack{};  // of the thread that is created
+    PlacedKinds placed{};  // counts for a forked child's thread, which is the same one
     control::SavedRow saved{};  // what the creator had before a daemon gave it that policy
     bool task_policy_saved = false;
     int saved_mode_word = 0;

@@ -40,6 +40,9 @@ constinit std::atomic<bool> wake_path_set{false};
 
 constexpr const char* kMount = "/sys/fs/cgroup";
 
+// Which step failed, as the error log tells.
+enum Step : uint64_t { kOwnDescriptors = 1, kInotify, kWatches };
+
 // Writes the directory of the process's cgroup that governs its cpuset. False: there is none to see.
 bool find_cgroup(char* ret_path, size_t size) {
     static char text[16 << 10];
@@ -75,7 +78,10 @@ bool watch_up(int inotify, char* path) {
 int watch_current(char* ret_path, size_t size) {
     if (!find_cgroup(ret_path, size)) return -1;
     const int inotify = ::inotify_init1(IN_CLOEXEC);
-    if (inotify < 0) return -1;
+    if (inotify < 0) {
+        control::record_error(MPOL_CTL_ERROR_WATCH, errno, kInotify);
+        return -1;
+    }
     wake_path_set.store(false, std::memory_order_release);
     std::snprintf(wake_path, sizeof(wake_path), "%.*s/cgroup.procs", PATH_MAX - 32, ret_path);
     ::inotify_add_watch(inotify, wake_path, IN_OPEN);
@@ -83,6 +89,8 @@ int watch_current(char* ret_path, size_t size) {
     char climbing[PATH_MAX];
     std::snprintf(climbing, sizeof(climbing), "%s", ret_path);
     if (watch_up(inotify, climbing)) return inotify;
+    // ENOENT: no cgroups are mounted here, and none change.
+    if (errno != ENOENT) control::record_error(MPOL_CTL_ERROR_WATCH, errno, kWatches);
     sys::close(inotify);
     return -1;
 }
@@ -136,6 +144,8 @@ void* watch(void*) {
             watch_one(inotify, path);
             sys::close(inotify);
         }
+    } else {
+        control::record_error(MPOL_CTL_ERROR_WATCH, errno, kOwnDescriptors);
     }
     return nullptr;
 }

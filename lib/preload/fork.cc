@@ -22,6 +22,7 @@
 #include "heap/kinds.h"
 #include "heap/locks.h"
 #include "heap/migrate.h"
+#include "heap/own_kinds.h"
 #include "heap/own_large.h"
 #include "heap/requests.h"
 #include "heap/task.h"
@@ -152,6 +153,7 @@ void leave_parent() {
     write_legacy(legacy);
     heap::inherit_kinds(kinds);
     heap::forget_marks();
+    heap::forget_placers();
     control::forget_slots();
     control::forget_events();
     heap::renew_requests();

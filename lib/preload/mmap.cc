@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // mmap(2) in front of the C library's: what the program maps itself, private and anonymous, is
 // bound as the kind says. Programs that make the system call themselves (Go) don't come by; what
-// they have mapped is found at each rewrite (heap/kind_ranges.h).
+// they have mapped is found at each rewrite (heap/kind_ranges.h). munmap(2) and mremap(2): what a
+// thread has placed as its own goes, and moves, with its mapping (heap/placed.h).
 //
-// While the kind is off, for the process and for the thread, this is the call behind it and three
-// loads. Async-signal-safe, as mmap is in practice; may be called before the constructor ran.
+// While the kind is off, for the process and for the thread, this is the call behind it and four
+// loads; munmap and mremap are the call and one, until some thread has placed something.
+// Async-signal-safe, as mmap is in practice; may be called before the constructor ran.
 #include <dlfcn.h>
 #include <sys/mman.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstdarg>
 
 #include "heap/kinds.h"
+#include "heap/placed.h"
 #include "preload/process.h"
 #include "sys/sys.h"
 
@@ -19,16 +23,55 @@ namespace mpol::preload {
 namespace {
 
 using Mmap = void*(void*, size_t, int, int, int, off_t);
+using Munmap = int(void*, size_t);
+using Mremap = void*(void*, size_t, size_t, int, ...);
 
-void* map_by_kernel(void* at, size_t size, int prot, int flags, int fd, off_t offset) {
-    const long got = sys::map(at, size, prot, flags, fd, offset);
+void* as_libc(long got) {
     if (got >= 0 || got < -4095) return reinterpret_cast<void*>(got);
     errno = static_cast<int>(-got);
     return MAP_FAILED;
 }
 
+void* map_by_kernel(void* at, size_t size, int prot, int flags, int fd, off_t offset) {
+    return as_libc(sys::map(at, size, prot, flags, fd, offset));
+}
+
+int unmap_by_kernel(void* at, size_t size) {
+    return as_libc(sys::unmap(at, size)) == MAP_FAILED ? -1 : 0;
+}
+
+// The address counts with these flags only, and without them there may be none.
+constexpr int kNamesAddress = MREMAP_FIXED | MREMAP_DONTUNMAP;
+
+void* remap_by_kernel(void* from, size_t from_size, size_t size, int flags, ...) {
+    void* to = nullptr;
+    va_list rest;
+    va_start(rest, flags);
+    if ((flags & kNamesAddress) != 0) to = va_arg(rest, void*);
+    va_end(rest);
+    return as_libc(sys::remap(from, from_size, size, flags, to));
+}
+
 // The kernel until the constructor has found the next library's, which may be another interposer's.
 constinit std::atomic<Mmap*> next_mmap{map_by_kernel};
+constinit std::atomic<Munmap*> next_munmap{unmap_by_kernel};
+constinit std::atomic<Mremap*> next_mremap{remap_by_kernel};
+
+template <class Function>
+void resolve(const char* name, std::atomic<Function*>& ret_next) {
+    void* const symbol = dlsym(RTLD_NEXT, name);
+    if (symbol == nullptr) return;
+    ret_next.store(reinterpret_cast<Function*>(symbol), std::memory_order_release);
+}
+
+bool something_is_placed() {
+    return __builtin_expect(heap::placed_ever.load(std::memory_order_acquire), 0);
+}
+
+void forget(const void* at, size_t size) {
+    const auto start = reinterpret_cast<uintptr_t>(at);
+    heap::forget_placed(start, start + size);
+}
 
 // The kernel rounds huge pages' mappings up; a part of one can't be bound.
 constexpr size_t mapped_bytes(size_t size, int flags) {
@@ -46,12 +89,25 @@ constexpr size_t mapped_bytes(size_t size, int flags) {
     heap::bind_mapping(at, mapped_bytes(size, flags));
 }
 
+// A mapping is of one policy from end to end, so whose it is its first page tells.
+[[gnu::cold, gnu::noinline]] void* remap_placed(void* from, size_t from_size, size_t size,
+                                                int flags, void* to) {
+    const auto start = reinterpret_cast<uintptr_t>(from);
+    const heap::Placed placed = heap::next_placed(start, start + 1);
+    void* const got = next_mremap.load(std::memory_order_acquire)(from, from_size, size, flags, to);
+    if (got == MAP_FAILED) return got;
+    if ((flags & MREMAP_DONTUNMAP) == 0) forget(from, from_size);
+    forget(got, size);
+    if (placed.start == start && placed.settled) heap::bind_moved(placed.placer, got, size);
+    return got;
+}
+
 }  // namespace
 
 void resolve_mmap() {
-    void* const symbol = dlsym(RTLD_NEXT, "mmap");
-    if (symbol == nullptr) return;
-    next_mmap.store(reinterpret_cast<Mmap*>(symbol), std::memory_order_release);
+    resolve("mmap", next_mmap);
+    resolve("munmap", next_munmap);
+    resolve("mremap", next_mremap);
 }
 
 }  // namespace mpol::preload
@@ -65,11 +121,35 @@ extern "C" [[gnu::visibility("default"), gnu::alias("mmap")]] void* mpol_mmap64(
 
 void* mpol_mmap(void* at, size_t size, int prot, int flags, int fd, off_t offset) noexcept {
     using namespace mpol;
-    void* const got = preload::next_mmap.load(std::memory_order_acquire)(at, size, prot, flags, fd,
-                                                                         offset);
+    void* const got =
+        preload::next_mmap.load(std::memory_order_acquire)(at, size, prot, flags, fd, offset);
+    if (preload::something_is_placed() && got != MAP_FAILED) {
+        preload::forget(got, preload::mapped_bytes(size, flags));  // What was there is gone.
+    }
     // Afterwards: a rewrite that comes in between finds the mapping there already.
     if (__builtin_expect(heap::mappings_concerned(), 0)) {
         preload::bind_new(got, size, flags);
     }
     return got;
+}
+
+extern "C" [[gnu::visibility("default")]] int munmap(void* at, size_t size) noexcept {
+    using namespace mpol;
+    // Before: whoever is given the place next enters it anew.
+    if (preload::something_is_placed()) preload::forget(at, size);
+    return preload::next_munmap.load(std::memory_order_acquire)(at, size);
+}
+
+extern "C" [[gnu::visibility("default")]] void* mremap(void* from, size_t from_size, size_t size,
+                                                       int flags, ...) noexcept {
+    using namespace mpol;
+    void* to = nullptr;
+    va_list rest;
+    va_start(rest, flags);
+    if ((flags & preload::kNamesAddress) != 0) to = va_arg(rest, void*);
+    va_end(rest);
+    if (preload::something_is_placed()) {
+        return preload::remap_placed(from, from_size, size, flags, to);
+    }
+    return preload::next_mremap.load(std::memory_order_acquire)(from, from_size, size, flags, to);
 }

@@ -53,7 +53,7 @@ void resolve_threads();
 
 // --- Mappings (mmap.cc)
 
-// Looks up the mmap behind ours. From the constructor.
+// Looks up the mmap, munmap and mremap behind ours. From the constructor.
 void resolve_mmap();
 
 // --- Hello (hello.cc)

@@ -40,7 +40,7 @@ void on_exit(void*) {
     if (control::copied()) become_child();
     task.in_slow_path = true;  // Nothing that ends a thread begins it again.
     flush_foreign();
-    heap::mark_thread(task.slot, 0);
+    heap::mark_thread(task.slot, 0, 0);
     heap::end_task();
     task.in_slow_path = false;
     if (living.fetch_sub(1, std::memory_order_acq_rel) == 1) stop_helper();
@@ -48,12 +48,12 @@ void on_exit(void*) {
 
 void join(const heap::Inheritance& from) {
     heap::begin_task(from);
-    heap::mark_thread(heap::this_task.slot, heap::this_task.descriptor);
+    heap::mark_thread(heap::this_task.slot, heap::this_task.descriptor, from.stack.placer);
     if (key_made.load(std::memory_order_acquire)) pthread_setspecific(exit_key, &exit_key);
 }
 
 // Of a thread that begins: later the C library's lock may be held by the caller.
-void bind_own_stack(const heap::Binding& own) {
+void bind_own_stack(const heap::OwnStack& own) {
     pthread_attr_t attributes;
     void* start = nullptr;
     size_t size = 0;
@@ -145,7 +145,7 @@ extern "C" [[gnu::visibility("default")]] int pthread_create(pthread_t* thread,
     auto* const start = static_cast<preload::Start*>(je_malloc(sizeof(preload::Start)));
     if (start == nullptr) return EAGAIN;
     *start = {routine, argument, heap::inheritance()};
-    (void)heap::own_binding(heap::Kind::kStack, start->from.stack);
+    start->from.stack = heap::own_stack();
     // Here, or a creator that exits before its thread has started would be taken for the last one.
     preload::living.fetch_add(1, std::memory_order_acq_rel);
     const int err = next(thread, attributes, preload::trampoline, start);

@@ -152,6 +152,10 @@ long map(void* at, size_t size, int prot, int flags, int fd, off_t offset) {
     return call(SYS_mmap, at, size, prot, flags, fd, offset);
 }
 
+long remap(void* from, size_t from_size, size_t size, int flags, void* to) {
+    return call(SYS_mremap, from, from_size, size, flags, to);
+}
+
 namespace {
 constexpr bool is_error(long result) { return result < 0 && result >= -4095; }
 }  // namespace

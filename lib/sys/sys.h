@@ -65,6 +65,8 @@ size_t page_bytes();
 
 // mmap(2), past whoever stands in front of the C library's. The address, or -errno.
 long map(void* at, size_t size, int prot, int flags, int fd, off_t offset);
+// mremap(2), likewise; to counts with MREMAP_FIXED.
+long remap(void* from, size_t from_size, size_t size, int flags, void* to);
 // The next two return MAP_FAILED or the address; err receives errno.
 void* reserve(void* hint, size_t size, int prot, int& ret_errno);
 void* map_fixed_private(void* at, size_t size);

@@ -27,24 +27,27 @@ struct Cause {
     const char* call;
     int err;
     const char* named;
+    const char* remedy = "";
 };
 
 class FailedCall : public testing::TestWithParam<Cause> {};
 
-constexpr char kNoSegment[] = "its control segment is not";
-
 const Cause kCauses[] = {
-    {"memfd_create", ENOSYS, kNoSegment},
-    {"ftruncate", EPERM, kNoSegment},
-    {"fallocate", ENOSPC, kNoSegment},
-    {"pwrite", ENOSPC, kNoSegment},
-    {"fcntl_add_seals", EPERM, kNoSegment},
-    {"mmap_segment", ENOMEM, kNoSegment},
+    {"memfd_create", ENOSYS, "segment is not: memfd_create failed: ENOSYS", "allow memfd_create"},
+    {"memfd_create", EMFILE, "segment is not: memfd_create failed: EMFILE", "ulimit -n"},
+    {"ftruncate", EPERM, "segment is not: ftruncate failed: EPERM", "allow ftruncate"},
+    {"fallocate", ENOSPC, "segment is not: fallocate failed: ENOSPC", "memory.max"},
+    {"pwrite", ENOSPC, "segment is not: pwrite failed: ENOSPC", "memory.max"},
+    {"fcntl_add_seals", EPERM, "segment is not: fcntl(F_ADD_SEALS) failed: EPERM", "allow fcntl"},
+    {"mmap_segment", ENOMEM, "segment is not: mmap failed: ENOMEM", "memory.max"},
     {"mbind", ENOMEM, "binding a region failed: ENOMEM"},
     {"mbind", EPERM, "binding a region failed: EPERM"},
     {"set_mempolicy", EPERM, "setting a thread's kernel task policy failed: EPERM"},
     {"get_mempolicy", ENOSYS, "the kernel refuses mbind(2) to it"},
     {"clone", EAGAIN, "the helper thread could not be started: EAGAIN"},
+    {"inotify_init", EMFILE, "watched: EMFILE", "fs.inotify.max_user_instances"},
+    {"inotify_add_watch", ENOSPC, "watched: ENOSPC", "fs.inotify.max_user_watches"},
+    {"close_range", ENOSYS, "watched: ENOSYS", "has to allow close_range"},
     {"mprotect", ENOMEM, "memory of a region could not be committed: ENOMEM"},
 };
 
@@ -71,6 +74,7 @@ TEST_P(FailedCall, IsNamedByTheDoctor) {
     EXPECT_EQ(outcome.status, 0) << outcome.last;
     ASSERT_GT(outcome.failed, 0U);
     EXPECT_NE(said.find(cause.named), std::string::npos) << said;
+    EXPECT_NE(said.find(cause.remedy), std::string::npos) << said;
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, FailedCall, testing::ValuesIn(kCauses), Name());

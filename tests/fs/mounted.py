@@ -9,6 +9,7 @@ import errno
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -52,11 +53,30 @@ def require_fuse():
 
 
 def wait_for(condition, what):
+    """For what the target does inside, of which nobody is told."""
     deadline = time.monotonic() + WAIT_SECONDS
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {WAIT_SECONDS} s: {what}")
         time.sleep(0.01)
+
+
+def wait_for_mount(is_there, process):
+    """Returns when it is there, or the process has ended. Every change of the mounts wakes."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    ended = os.pidfd_open(process.pid)
+    try:
+        # Opened before the first look: what changes after that is told.
+        with open("/proc/self/mountinfo", "rb") as mounts:
+            events = select.poll()
+            events.register(mounts, select.POLLPRI)
+            events.register(ended, select.POLLIN)
+            while not is_there() and process.poll() is None:
+                left = deadline - time.monotonic()
+                if left <= 0 or not events.poll(left * 1000):
+                    raise AssertionError(f"not within {WAIT_SECONDS} s: the mount")
+    finally:
+        os.close(ended)
 
 
 def ids(uid):
@@ -91,9 +111,9 @@ class Target:
         self.process.stdout.close()
 
     def stop(self):
+        """Returns when all its threads have stopped, of which the kernel tells the parent."""
         os.kill(self.pid, signal.SIGSTOP)
-        for tid in os.listdir(f"/proc/{self.pid}/task"):
-            wait_for(lambda: state_of(self.pid, tid) == "T", "the thread to stop")
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
 
     def kernel_policies(self, mount):
         """The kernel's words on the target's regions."""
@@ -101,11 +121,6 @@ class Target:
         with open(f"/proc/{self.pid}/numa_maps", encoding="ascii", errors="replace") as lines:
             fields = [KERNEL_LINE.match(line) for line in lines]
         return {field["policy"] for field in fields if field["start"] in regions}
-
-
-def state_of(pid, tid):
-    with open(f"/proc/{pid}/task/{tid}/stat", encoding="ascii", errors="replace") as file:
-        return file.read().rsplit(")", 1)[1].split()[0]
 
 
 class Mount:
@@ -119,7 +134,7 @@ class Mount:
         self.process = subprocess.Popen([str(options.mpolfs), "-f", str(self.dir)],
                                         stderr=self.log, **ids(uid))
         try:
-            wait_for(lambda: self.mounted() or self.process.poll() is not None, "the mount")
+            wait_for_mount(self.mounted, self.process)
             if not self.mounted() and re.search("not permitted|ermission denied", self.said()):
                 raise unittest.SkipTest(f"this machine forbids FUSE mounts: {self.said()}")
             if not self.mounted():

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // stack: and mmap: of one thread, beside the process's: the stacks of the threads that it creates
-// and what it maps from then on, for its threads too, until taken back.
+// and what it maps from then on, for its threads too, until taken back. What is there follows its own
+// rewrites and not the process's.
 #include "placement.h"
 
 namespace mpol::test {
@@ -59,6 +60,40 @@ TEST_F(ThreadsKindPlacement, StacksAreThoseOfThreadsThatItCreates) {
     EXPECT_TRUE(only_on(deeper, NodeMask::of(0))) << deeper;
     bench.set_own_kind(target, kStack, std::nullopt, worker);
     EXPECT_TRUE(only_on(bench.fault_stack(bench.start_thread(worker), 4 * kDeep), NodeMask::of(0)));
+}
+
+TEST_F(ThreadsKindPlacement, MappingsThatAreThereFollowItsOwnRewritesOnly) {
+    Placed bench;
+    const unsigned worker = bench.start_thread(0);
+    control::Target target = bench.attach();
+    bench.set_own_kind(target, kMmap, bind_to({2}), worker);
+    const uint64_t placed = bench.map(worker, 4 * kLarge);
+    const uint64_t others = bench.map(0, kLarge);
+    bench.set_kind(target, kMmap, bind_to({3}));
+    EXPECT_TRUE(only_on(bench.fault(worker, placed, kLarge), NodeMask::of(2)));
+    EXPECT_TRUE(only_on(bench.fault(0, others, kLarge), NodeMask::of(3)));
+    bench.set_own_kind(target, kMmap, bind_to({1}), worker);
+    EXPECT_TRUE(only_on(bench.fault(0, placed + kLarge, kLarge), NodeMask::of(1)));
+    bench.set_kind(target, kMmap, std::nullopt);
+    EXPECT_TRUE(only_on(bench.fault(0, placed + 2 * kLarge, kLarge), NodeMask::of(1)));
+    bench.set_kind(target, kMmap, bind_to({0}));
+    bench.set_own_kind(target, kMmap, std::nullopt, worker);
+    EXPECT_TRUE(only_on(bench.fault(0, placed + 3 * kLarge, kLarge), NodeMask::of(0)));
+}
+
+TEST_F(ThreadsKindPlacement, StacksThatAreThereFollowTheirCreatorsRewritesOnly) {
+    Placed bench;
+    const unsigned worker = bench.start_thread(0);
+    control::Target target = bench.attach();
+    bench.set_own_kind(target, kStack, bind_to({3}), worker);
+    const unsigned created = bench.start_thread(worker);
+    bench.set_kind(target, kStack, bind_to({2}));
+    bench.set_kind(target, kMmap, bind_to({2}));
+    EXPECT_TRUE(only_on(bench.fault_stack(created, kDeep), NodeMask::of(3)));
+    EXPECT_TRUE(only_on(bench.fault_stack(worker, kDeep), NodeMask::of(2))) << "the process's";
+    bench.set_own_kind(target, kStack, bind_to({1}), worker);
+    const Nodes deeper = bench.fault_stack(created, 4 * kDeep);
+    EXPECT_TRUE(only_on(deeper, NodeMask::of(1))) << deeper;
 }
 
 }  // namespace mpol::test

@@ -64,4 +64,61 @@ TEST(ForkedChild, OfAWorkerKeepsKinds) {
     EXPECT_EQ(bench.finish(), 0);
 }
 
+// The child's rewrites and the parent's are apart, of what was there before the fork, too.
+TEST(ForkedChild, KeepsTheForkingThreadsOwnKinds) {
+    constexpr control::KindName kStack{MPOL_CTL_KIND_STACK, 0};
+    Workbench bench;
+    const unsigned worker = bench.start_thread(0);
+    control::Target parent = bench.attach();
+    bench.set_own_kind(parent, kMmap, bind_to({0}), worker);
+    bench.set_own_kind(parent, kStack, bind_to({0}), worker);
+    const uint64_t placed = bench.map(worker, kMiB);
+    const control::ThreadSlot of_parent = parent.slot_of(bench.tid(worker)).value();
+    const pid_t pid = bench.fork(worker);
+    bench.call();
+    control::Target child = attach(pid);
+    const control::ThreadState state = child.thread(child.slot_of(pid).value()).value();
+    for (const unsigned kind : {MPOL_CTL_KIND_MMAP, MPOL_CTL_KIND_STACK}) {
+        ASSERT_TRUE(state.kinds[kind] && state.kinds[kind]->asked.set) << kind;
+        EXPECT_TRUE(state.kinds[kind]->asked.policy == bind_to({0})) << kind;
+    }
+    EXPECT_EQ(policy_at(pid, bench.map(0, kMiB)), "bind:0");
+    const uint64_t stack = bench.run(bench.start_thread(0), "stack_address");
+    EXPECT_EQ(policy_at(pid, stack), "bind:0");
+
+    bench.set_own_kind(child, kMmap, make_policy(Mode::kPreferred, {0}), 0);
+    bench.set_own_kind(child, kStack, make_policy(Mode::kPreferred, {0}), 0);
+    EXPECT_EQ(policy_at(pid, placed), "prefer:0");
+    EXPECT_EQ(policy_at(pid, stack), "prefer:0");
+    EXPECT_EQ(policy_at(bench.pid(), placed), "bind:0");
+    bench.set_kind(child, kMmap, std::nullopt);
+    bench.set_kind(child, kMmap, bind_to({0}));
+    EXPECT_EQ(policy_at(pid, placed), "prefer:0");
+
+    const auto rewritten = parent.publish_own_kind(
+        of_parent, kMmap, make_policy(Mode::kInterleave, {0}), kWaitMs);
+    ASSERT_TRUE(rewritten && parent.wait_own_kind(of_parent, kMmap.kind, *rewritten, kWaitMs));
+    EXPECT_EQ(policy_at(bench.pid(), placed), "interleave:0");
+    EXPECT_EQ(policy_at(pid, placed), "prefer:0");
+    bench.leave();
+    EXPECT_EQ(bench.finish(), 0);
+}
+
+// Rewritten in the parent and not acted on there before the fork.
+TEST(ForkedChild, AppliesOwnKindsThatWereNotAppliedYet) {
+    Workbench bench({.environment = {"MPOL_HELPER=0"}});
+    control::Target parent = bench.attach();
+    bench.set_own_kind(parent, kMmap, bind_to({0}), 0);
+    const uint64_t placed = bench.map(0, kMiB);
+    const control::ThreadSlot slot = parent.slot_of(bench.pid()).value();
+    ASSERT_TRUE(
+        parent.publish_own_kind(slot, kMmap, make_policy(Mode::kPreferred, {0}), kWaitMs));
+    const pid_t pid = bench.clone_raw();
+    bench.call();
+    EXPECT_EQ(policy_at(pid, placed), "prefer:0");
+    EXPECT_EQ(policy_at(bench.pid(), placed), "bind:0");
+    bench.leave();
+    EXPECT_EQ(bench.finish(), 0);
+}
+
 }  // namespace mpol::test

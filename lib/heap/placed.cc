@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "heap/placed.h"
+
+#include <algorithm>
+
+namespace mpol::heap {
+
+constinit std::atomic<bool> placed_ever{false};
+
+namespace {
+
+// A row's range in one word, so that it changes whole:
+//
+//     63        28 27         0
+//     first page | pages          0: free; no pages: taken, and being filled in
+constexpr unsigned kPageShift = 12;
+constexpr unsigned kPagesBits = 28;
+constexpr uint64_t kPagesMax = (uint64_t{1} << kPagesBits) - 1;     // 1 TiB
+constexpr uint64_t kFirstPages = uint64_t{1} << (64 - kPagesBits);  // 256 TiB
+constexpr uint64_t kFilling = uint64_t{1} << kPagesBits;
+
+// And whose it is: placer << 32 | kSettled | mode word.
+constexpr uint64_t kSettled = uint64_t{1} << 31;
+constexpr uint64_t kModeMask = kSettled - 1;
+
+constinit std::atomic<uint64_t> ranges[kPlacedMax];
+constinit std::atomic<uint64_t> marks[kPlacedMax];
+constinit std::atomic<unsigned> rows_used{0};
+
+struct Pages {
+    uint64_t first;
+    uint64_t last;  // one behind
+};
+
+Pages pages_of(uintptr_t start, uintptr_t end) {
+    constexpr uint64_t kPage = uint64_t{1} << kPageShift;
+    return {start >> kPageShift, (end + kPage - 1) >> kPageShift};
+}
+Pages pages_of(uint64_t range) {
+    const uint64_t first = range >> kPagesBits;
+    return {first, first + (range & kPagesMax)};
+}
+uint64_t range_of(const Pages& pages) {
+    return pages.first << kPagesBits | (pages.last - pages.first);
+}
+bool is_range(uint64_t range) {
+    return (range & kPagesMax) != 0;
+}
+
+uint64_t mark_of(Placer placer, int mode_word) {
+    return uint64_t{placer} << 32 | kSettled | (static_cast<uint32_t>(mode_word) & kModeMask);
+}
+Placer placer_of(uint64_t mark) {
+    return static_cast<Placer>(mark >> 32);
+}
+
+unsigned used() {
+    return std::min(rows_used.load(std::memory_order_acquire), kPlacedMax);
+}
+
+void use(unsigned row) {
+    unsigned rows = rows_used.load(std::memory_order_relaxed);
+    while (rows <= row && !rows_used.compare_exchange_weak(rows, row + 1)) {
+    }
+}
+
+// A row for at most kPagesMax pages.
+bool enter_row(const Pages& pages, uint64_t mark) {
+    for (unsigned row = 0; row < kPlacedMax; ++row) {
+        uint64_t free = 0;
+        if (ranges[row].load(std::memory_order_relaxed) != 0 ||
+            !ranges[row].compare_exchange_strong(free, kFilling)) {
+            continue;
+        }
+        use(row);
+        marks[row].store(mark);
+        ranges[row].store(range_of(pages));
+        return true;
+    }
+    return false;
+}
+
+bool enter(Pages pages, uint64_t mark) {
+    if (pages.last > kFirstPages) return false;
+    bool entered = true;
+    for (; entered && pages.first < pages.last;) {
+        const uint64_t last = std::min(pages.last, pages.first + kPagesMax);
+        entered = enter_row({pages.first, last}, mark);
+        pages.first = last;
+    }
+    return entered;
+}
+
+// The row's range without what lies in pages; what is left above it gets a row of its own.
+void cut(unsigned row, const Pages& pages) {
+    uint64_t range = ranges[row].load();
+    for (;;) {
+        const Pages held = pages_of(range);
+        if (!is_range(range) || held.last <= pages.first || pages.last <= held.first) return;
+        const uint64_t mark = marks[row].load();
+        const Pages below{held.first, std::max(held.first, pages.first)};
+        const Pages above{std::min(held.last, pages.last), held.last};
+        const bool has_below = below.first < below.last;
+        const bool has_above = above.first < above.last;
+        const uint64_t left = has_below ? range_of(below) : has_above ? range_of(above) : 0;
+        if (!ranges[row].compare_exchange_strong(range, left)) continue;
+        if (has_below && has_above) (void)enter_row(above, mark);
+        return;
+    }
+}
+
+// The row joins a neighbour of the same mark, which may be looked at meanwhile: for a moment both
+// hold the range.
+void join(unsigned row, uint64_t mark) {
+    uint64_t range = ranges[row].load();
+    if (!is_range(range)) return;
+    const Pages held = pages_of(range);
+    for (unsigned other = 0; other < used(); ++other) {
+        uint64_t theirs = ranges[other].load();
+        if (other == row || !is_range(theirs) || marks[other].load() != mark) continue;
+        const Pages next = pages_of(theirs);
+        const Pages both{std::min(held.first, next.first), std::max(held.last, next.last)};
+        const bool touch = held.first == next.last || next.first == held.last;
+        if (!touch || both.last - both.first > kPagesMax) continue;
+        // One that was extended itself meanwhile stays.
+        if (ranges[other].compare_exchange_strong(theirs, range_of(both))) {
+            ranges[row].compare_exchange_strong(range, 0);
+            return;
+        }
+    }
+}
+
+template <class Drop>
+void forget_rows(Drop drop) {
+    for (unsigned row = 0; row < used(); ++row) {
+        uint64_t range = ranges[row].load();
+        if (is_range(range) && drop(placer_of(marks[row].load()))) {
+            ranges[row].compare_exchange_strong(range, 0);
+        }
+    }
+}
+
+}  // namespace
+
+bool enter_placed(uintptr_t start, uintptr_t end, Placer placer) {
+    placed_ever.store(true);
+    return enter(pages_of(start, end), uint64_t{placer} << 32);
+}
+
+void settle_placed(uintptr_t start, uintptr_t end, Placer placer, int mode_word) {
+    const Pages pages = pages_of(start, end);
+    for (unsigned row = 0; row < used(); ++row) {
+        const uint64_t range = ranges[row].load();
+        const Pages held = pages_of(range);
+        if (!is_range(range) || held.first < pages.first || pages.last < held.last) continue;
+        uint64_t mark = uint64_t{placer} << 32;
+        const uint64_t settled = mark_of(placer, mode_word);
+        if (marks[row].compare_exchange_strong(mark, settled)) join(row, settled);
+    }
+}
+
+void settle_all_placed(Placer placer, int mode_word) {
+    for (unsigned row = 0; row < used(); ++row) {
+        uint64_t mark = marks[row].load();
+        // Who is binding it yet looks at the policy again.
+        if (placer_of(mark) != placer || (mark & kSettled) == 0) continue;
+        marks[row].compare_exchange_strong(mark, mark_of(placer, mode_word));
+    }
+}
+
+Placed next_placed(uintptr_t start, uintptr_t end) {
+    const Pages pages = pages_of(start, end);
+    Placed found{end, end};
+    for (unsigned row = 0; row < used(); ++row) {
+        const uint64_t range = ranges[row].load();
+        const Pages held = pages_of(range);
+        if (!is_range(range) || held.last <= pages.first || pages.last <= held.first) continue;
+        const uintptr_t from = std::max(start, uintptr_t{held.first << kPageShift});
+        const uint64_t mark = marks[row].load();
+        if (from >= found.start || ranges[row].load() != range) continue;
+        found = {from, std::min(end, uintptr_t{held.last << kPageShift}), placer_of(mark),
+                 static_cast<int>(mark & kModeMask), (mark & kSettled) != 0};
+    }
+    return found;
+}
+
+void forget_placed(uintptr_t start, uintptr_t end) {
+    const Pages pages = pages_of(start, end);
+    for (unsigned row = 0; row < used(); ++row) cut(row, pages);
+}
+
+void forget_placed_of(Placer placer) {
+    forget_rows([placer](Placer of) { return of == placer; });
+}
+
+void forget_placed_but_of(Placer placer) {
+    forget_rows([placer](Placer of) { return of != placer; });
+}
+
+}  // namespace mpol::heap
