@@ -30,7 +30,7 @@ constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kGrowthShift = 3;
 constexpr size_t kRegionBytesMax = size_t{64} << 30;
 
-constinit Region regions[MPOL_CTL_REGIONS];
+constinit Region regions[MPOL_CTL_REGIONS]{};
 constinit std::atomic<uint32_t> regions_claimed{0};
 constinit std::atomic<size_t> reserved{0};
 // Where the last region ended, of the process's and of the threads' scopes: neighbours are one
