@@ -22,6 +22,7 @@
 
 #include "control/segment.h"
 #include "heap/task.h"
+#include "preload/cgroup_text.h"
 #include "preload/process.h"
 #include "sys/sys.h"
 
@@ -38,26 +39,13 @@ constinit std::atomic<State> state{State::kNone};
 constinit char wake_path[PATH_MAX];
 constinit std::atomic<bool> wake_path_set{false};
 
-constexpr const char* kMount = "/sys/fs/cgroup";
-
 // Writes the directory of the process's cgroup that governs its cpuset. False: there is none to see.
 bool find_cgroup(char* ret_path, size_t size) {
     static char text[16 << 10];
     const ssize_t got = sys::read_file("/proc/self/cgroup", text, sizeof(text) - 1);
     if (got <= 0) return false;
     text[got] = '\0';
-    bool found = false;
-    for (char* line = std::strtok(text, "\n"); line != nullptr; line = std::strtok(nullptr, "\n")) {
-        const char* const v1 = std::strstr(line, ":cpuset:");
-        if (std::strncmp(line, "0::", 3) != 0 && v1 == nullptr) continue;
-        const char* const path = v1 != nullptr ? v1 + 8 : line + 3;
-        if (std::strstr(path, "/..") != nullptr) continue;  // Outside our cgroup namespace.
-        const int length = std::snprintf(ret_path, size, "%s%s%s", kMount,
-                                         v1 != nullptr ? "/cpuset" : "", path);
-        found = length > 0 && static_cast<size_t>(length) < size;
-        if (v1 != nullptr) break;
-    }
-    return found;
+    return cpuset_directory(text, ret_path, size);
 }
 
 bool watch_up(int inotify, char* path) {
@@ -66,7 +54,7 @@ bool watch_up(int inotify, char* path) {
         any |= ::inotify_add_watch(inotify, path,
                                    IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) >= 0;
         char* const slash = std::strrchr(path, '/');
-        if (slash == nullptr || slash - path < static_cast<long>(std::strlen(kMount))) return any;
+        if (slash == nullptr || slash - path < static_cast<long>(std::strlen(kCgroupMount))) return any;
         *slash = '\0';
     }
 }
