@@ -42,10 +42,11 @@ std::string cpuset_folder(std::string_view proc_cgroup) {
         const size_t end = std::min(proc_cgroup.find('\n'), proc_cgroup.size());
         const std::string_view line = proc_cgroup.substr(0, end);
         proc_cgroup.remove_prefix(std::min(end + 1, proc_cgroup.size()));
-        const size_t v1 = line.find(kV1);
+        // Behind the number; the name of a cgroup may hold it, too.
+        const size_t colon = std::min(line.find(':'), line.size());
         const bool unified = line.starts_with("0::");
-        if (!unified && v1 == std::string_view::npos) continue;
-        const std::string_view path = unified ? line.substr(3) : line.substr(v1 + kV1.size());
+        if (!unified && !line.substr(colon).starts_with(kV1)) continue;
+        const std::string_view path = line.substr(colon + (unified ? 2 : kV1.size()));
         if (path.find("/..") != std::string_view::npos || !path.starts_with('/')) continue;
         folder = fmt::format("{}{}{}", kMount, unified ? "" : "/cpuset", path == "/" ? "" : path);
         if (!unified) break;

@@ -45,6 +45,9 @@ struct Facts {
 // Threads whose names are read.
 inline constexpr size_t kThreadsMax = 4096;
 
+// The path of a process in the unified hierarchy, from the text of /proc/PID/cgroup. Pure.
+[[nodiscard]] std::optional<std::string> unified_cgroup(std::string_view proc_cgroup);
+
 // The units that a path of the unified hierarchy means, as systemd reads it
 // (cg_path_get_unit() and cg_path_get_user_unit() of src/basic/cgroup-util.c). Pure.
 [[nodiscard]] std::vector<std::string> units_of(std::string_view cgroup);

@@ -72,17 +72,9 @@ std::optional<std::string> exe_of(const Process& process) {
     return path;
 }
 
-// The path in the unified hierarchy: "0::/path".
 std::optional<std::string> cgroup_of(const Process& process) {
     const auto text = process.file("cgroup");
-    if (!text) return std::nullopt;
-    for (size_t at = 0; at < text->size();) {
-        const size_t end = std::min(text->find('\n', at), text->size());
-        const std::string_view line = std::string_view(*text).substr(at, end - at);
-        if (line.starts_with("0::")) return std::string(line.substr(3));
-        at = end + 1;
-    }
-    return std::nullopt;
+    return text ? unified_cgroup(*text) : std::nullopt;
 }
 
 // The numbers of a "Name:\t1 2 3" line.

@@ -58,6 +58,16 @@ bool holds_user_units(std::string_view unit) {
 
 }  // namespace
 
+std::optional<std::string> unified_cgroup(std::string_view proc_cgroup) {
+    constexpr std::string_view kUnified = "0::";
+    while (!proc_cgroup.empty()) {
+        const std::string_view line = proc_cgroup.substr(0, proc_cgroup.find('\n'));
+        if (line.starts_with(kUnified)) return std::string(line.substr(kUnified.size()));
+        proc_cgroup.remove_prefix(std::min(line.size() + 1, proc_cgroup.size()));
+    }
+    return std::nullopt;
+}
+
 std::vector<std::string> units_of(std::string_view cgroup) {
     std::vector<std::string> units;
     std::string_view path = cgroup;

@@ -34,7 +34,7 @@ struct SlotScope {
     bool keeps_cached;  // the publication that it was bound by
     uint64_t bound;
 };
-constinit SlotScope slot_scopes[MPOL_CTL_SLOTS];
+constinit SlotScope slot_scopes[MPOL_CTL_SLOTS]{};
 // Under apply_mutex. Generation of the process's word that its regions are bound to.
 constinit uint64_t process_bound = 0;
 // Under apply_mutex. Empty until a policy is asked for.

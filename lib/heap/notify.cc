@@ -19,7 +19,7 @@ struct Notifier {
     bool registered;
 };
 // Written with all locks held, read inside any of them.
-constinit Notifier notifiers[kNotifiersMax];
+constinit Notifier notifiers[kNotifiersMax]{};
 
 thread_local constinit bool inside_callback MPOL_TLS = false;
 

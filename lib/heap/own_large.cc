@@ -28,7 +28,7 @@ struct State {
     uint64_t threshold;  // in force; 0: allocations of all sizes come from the thread's scope
     uint64_t bound;      // generation of the row's word
 };
-constinit State states[MPOL_CTL_SLOTS];
+constinit State states[MPOL_CTL_SLOTS]{};
 
 mpol_ctl_kind& row_of(unsigned slot) { return local.own_kinds[MPOL_CTL_KIND_LARGE][slot]; }
 

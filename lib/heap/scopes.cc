@@ -19,7 +19,7 @@ namespace {
 
 constexpr size_t kPage = 4096;
 
-constinit Scope scopes[kScopesMax];
+constinit Scope scopes[kScopesMax]{};
 constinit std::atomic<uint32_t> scopes_made{1};
 // Under apply_mutex.
 constinit ScopeId waiting[kScopesMax];

@@ -63,7 +63,9 @@ Plan plan_of(const NodeWeights& weights, unsigned granule_shift, uint64_t gib, u
     parts = std::max<uint64_t>(parts >> halvings, 1);
     const uint64_t wanted = in_a_period << kPartBits;
     for (; parts >= 2 * wanted; parts /= 2) --plan.period_shift;
-    for (; parts < wanted && plan.period_shift < kRangeShiftMax; parts *= 2) ++plan.period_shift;
+    // At least one part, and fewer levels than there are nodes with weights: it ends below that.
+    static_assert(kGibShift + kPartBits + std::bit_width(kWeightedNodesMax + 1) < kRangeShiftMax);
+    for (; parts < wanted; parts *= 2) ++plan.period_shift;
     return plan;
 }
 

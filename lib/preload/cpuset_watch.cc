@@ -22,6 +22,7 @@
 
 #include "control/segment.h"
 #include "heap/task.h"
+#include "preload/cgroup_text.h"
 #include "preload/process.h"
 #include "sys/sys.h"
 
@@ -38,8 +39,6 @@ constinit std::atomic<State> state{State::kNone};
 constinit char wake_path[PATH_MAX];
 constinit std::atomic<bool> wake_path_set{false};
 
-constexpr const char* kMount = "/sys/fs/cgroup";
-
 // Which step failed, as the error log tells.
 enum Step : uint64_t { kOwnDescriptors = 1, kInotify, kWatches };
 
@@ -49,18 +48,7 @@ bool find_cgroup(char* ret_path, size_t size) {
     const ssize_t got = sys::read_file("/proc/self/cgroup", text, sizeof(text) - 1);
     if (got <= 0) return false;
     text[got] = '\0';
-    bool found = false;
-    for (char* line = std::strtok(text, "\n"); line != nullptr; line = std::strtok(nullptr, "\n")) {
-        const char* const v1 = std::strstr(line, ":cpuset:");
-        if (std::strncmp(line, "0::", 3) != 0 && v1 == nullptr) continue;
-        const char* const path = v1 != nullptr ? v1 + 8 : line + 3;
-        if (std::strstr(path, "/..") != nullptr) continue;  // Outside our cgroup namespace.
-        const int length = std::snprintf(ret_path, size, "%s%s%s", kMount,
-                                         v1 != nullptr ? "/cpuset" : "", path);
-        found = length > 0 && static_cast<size_t>(length) < size;
-        if (v1 != nullptr) break;
-    }
-    return found;
+    return cpuset_directory(text, ret_path, size);
 }
 
 bool watch_up(int inotify, char* path) {
@@ -69,7 +57,7 @@ bool watch_up(int inotify, char* path) {
         any |= ::inotify_add_watch(inotify, path,
                                    IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) >= 0;
         char* const slash = std::strrchr(path, '/');
-        if (slash == nullptr || slash - path < static_cast<long>(std::strlen(kMount))) return any;
+        if (slash == nullptr || slash - path < static_cast<long>(std::strlen(kCgroupMount))) return any;
         *slash = '\0';
     }
 }
@@ -155,7 +143,7 @@ void* watch(void*) {
 void start_cpuset_watch() {
     State none = State::kNone;
     if (!state.compare_exchange_strong(none, State::kRunning, std::memory_order_acq_rel)) return;
-    if (const int err = create_own_thread(watch); err != 0) {
+    if (const int err = create_own_thread(OwnThread::kCpusetWatch, watch); err != 0) {
         control::record_error(MPOL_CTL_ERROR_HELPER, err, 1);
     }
 }

@@ -29,7 +29,7 @@ struct alignas(64) Batch {
     [[nodiscard]] uint32_t count() const { return objects.load(std::memory_order_relaxed); }
 };
 
-constinit Batch batches[MPOL_CTL_SLOTS];
+constinit Batch batches[MPOL_CTL_SLOTS]{};
 constinit std::atomic<unsigned> batches_used{0};  // one more than the highest slot with a cache
 
 constinit uint64_t next_sweep_ns = 0;  // The helper's.

@@ -39,8 +39,11 @@ void nudge_threads();
 
 // --- Threads (threads.cc)
 
-// A detached thread of ours: small stack, all signals blocked, named, without a slot. 0 or an errno.
-int create_own_thread(void* (*body)(void*));
+// A detached thread of ours: small stack, all signals blocked, named, without a slot; the first of each
+// since the process was made costs no mapping. One at a time of each is started. 0 or an errno.
+enum class OwnThread : uint8_t { kHelper, kCpusetWatch };
+inline constexpr unsigned kOwnThreads = 2;
+int create_own_thread(OwnThread which, void* (*body)(void*));
 
 
 // The calling thread, not seen before, takes part from now on.

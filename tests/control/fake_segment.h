@@ -13,25 +13,9 @@
 #include <string>
 
 #include "control/attach.h"
+#include "right_header.h"
 
 namespace mpol::test {
-
-inline mpol_ctl_header right_header() {
-    mpol_ctl_header header{};
-    header.magic = MPOL_CTL_MAGIC;
-    header.abi = MPOL_CTL_ABI;
-    header.header_size = sizeof(mpol_ctl_header);
-    header.total_size = sizeof(mpol_ctl);
-    header.slot_count = MPOL_CTL_SLOTS;
-    header.slot_size = sizeof(mpol_ctl_slot);
-    header.region_count = MPOL_CTL_REGIONS;
-    header.region_size = sizeof(mpol_ctl_region);
-    header.error_count = MPOL_CTL_ERRORS;
-    header.error_size = sizeof(mpol_ctl_error);
-    header.pid = static_cast<uint32_t>(::getpid());
-    header.process_word = control::next_generation(control::kLive);
-    return header;
-}
 
 struct FakeSegment {
     mpol_ctl_header header = right_header();

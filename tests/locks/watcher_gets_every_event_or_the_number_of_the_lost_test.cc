@@ -122,12 +122,12 @@ TEST(Watcher, ThatIsStoppedBlocksNobodyAndMissesNothingUncounted) {
     control::Target target = subject.attach();
     control::Watch watch(target);
     subject.tell('h');
-    const uint64_t told = subject.hear_number("told");
-    ASSERT_GT(told, uint64_t{MPOL_CTL_EVENTS});
+    const uint64_t told_events = subject.hear_number("told");
+    ASSERT_GT(told_events, uint64_t{MPOL_CTL_EVENTS});
     Heard heard;
     while (heard.take(watch, kQuietMs)) {
     }
-    EXPECT_EQ(heard.all(), told);
+    EXPECT_EQ(heard.all(), told_events);
     EXPECT_LE(heard.events, uint64_t{MPOL_CTL_EVENTS});
     EXPECT_GT(heard.events, 0U);
     EXPECT_EQ(heard.disorder, 0U);

@@ -87,6 +87,7 @@ TEST(KindText, SizesRoundTrip) {
     }
     EXPECT_EQ(size_text(2 << 20), "2M");
     EXPECT_EQ(size_text(96 << 10), "96K");
+    EXPECT_EQ(size_text(0), "0");
 }
 
 }  // namespace mpol

@@ -59,6 +59,7 @@ TEST(LenientParser, AcceptsBlanksAroundEveryPart) {
     expect_rows({
         {"  bind:0\n", "bind:0"},
         {"bind:0\r\n", "bind:0"},
+        {"bind:0\t2", "bind:0,2"},
         {"\tbind = static | balancing : 0 , 1 ; home=1 ", "bind=static|balancing:0-1;home=1"},
     });
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "machine.h"
+#include "policy/word.h"
 
 namespace mpol::test {
 namespace {
@@ -49,6 +50,10 @@ TEST(ParseError, NamesTheKernelThatHasTheMode) {
                     "this kernel has no weighted interleave, it came with Linux 6.9; accepted: "
                     "default, prefer, bind, interleave, local, prefer (many)"},
                    context);
+    expect_lenient({"-w 0", "^^",
+                    "this kernel has no weighted interleave, it came with Linux 6.9; accepted: "
+                    "default, prefer, bind, interleave, local, prefer (many)"},
+                   context);
     expect_lenient({"prefer (many)=balancing:0", "              ^^^^^^^^^",
                     "balancing does not go with prefer (many); accepted: bind (on this kernel)"},
                    context);
@@ -68,6 +73,7 @@ TEST(ParseError, PointsAtWrongFlags) {
     expect_lenient("interleave=balancing:0", "           ^^^^^^^^^",
                    "balancing does not go with interleave; accepted: bind or prefer (many)");
     expect_lenient("default=static", "        ^^^^^^", "default takes no flags; accepted: no '='");
+    expect_lenient("local=static", "      ^^^^^^", "local takes no flags; accepted: no '='");
     expect_lenient("prefer=static", "^^^^^^",
                    "prefer with a flag needs a node; accepted: prefer=flag:node");
     expect_lenient("bind:0=static", "      ^^^^^^^",
@@ -105,6 +111,9 @@ TEST(ParseError, TellsAbsentNodesFromMemorylessOnes) {
 TEST(ParseError, PointsAtWrongLists) {
     expect_lenient("bind:", "     ^", std::string("the node list is empty") + kItems);
     expect_lenient("bind", "^^^^", "bind needs nodes; accepted: bind:nodes");
+    expect_lenient("prefer (many)", "^^^^^^^^^^^^^",
+                   "prefer (many) needs nodes; accepted: prefer (many):nodes");
+    expect_lenient("default:0", "        ^", "default takes no nodes; accepted: default alone");
     expect_lenient("local:0", "      ^", "local takes no nodes; accepted: local alone");
     expect_lenient("bind:0x1", "      ^^", std::string("'x1' is not part of a node list") + kItems);
     expect_lenient("bind:N", "     ^", std::string("'N' is not a node number") + kItems);
@@ -117,6 +126,9 @@ TEST(ParseError, PointsAtWrongLists) {
     expect_lenient("bind:0-3:1/", "           ^", std::string("a group size is missing") + kItems);
     expect_lenient("bind:0-3:2/1", "     ^^^^^^^",
                    "'0-3:2/1' uses 2 nodes of each group of 1; accepted: a-b:used/group with 1 <= "
+                   "used <= group");
+    expect_lenient("bind:0-3:0/2", "     ^^^^^^^",
+                   "'0-3:0/2' uses 0 nodes of each group of 2; accepted: a-b:used/group with 1 <= "
                    "used <= group");
     expect_lenient("bind:3-1", "     ^^^",
                    "the range '3-1' runs backwards; accepted: a-b with a <= b");
@@ -180,11 +192,11 @@ TEST(ParseError, OfTheStrictParserPointsToo) {
 }
 
 TEST(ParseError, ShowsNoControlCharacters) {
-    const std::string text = "b\x1b[2Jnd\xc3\xa4s:0";
+    const std::string text = "b\x1b[2Jnd\xc3\xa4\x7f:0";
     const ParseResult result = parse_lenient(text, four_nodes());
     ASSERT_FALSE(result.has_value());
-    const std::string sentence = std::string("'b?[2Jnd?\?s' is no mode") + kModesList;
-    EXPECT_EQ(render_error(result.error(), text), "b?[2Jnd?\?s:0\n^^^^^^^^^^\n" + sentence);
+    const std::string sentence = std::string("'b?[2Jnd?\?\?' is no mode") + kModesList;
+    EXPECT_EQ(render_error(result.error(), text), "b?[2Jnd?\?\?:0\n^^^^^^^^^^\n" + sentence);
 }
 
 TEST(ParseError, ShowsOnlyTheSurroundingsInALongText) {
@@ -194,6 +206,16 @@ TEST(ParseError, ShowsOnlyTheSurroundingsInALongText) {
     EXPECT_EQ(render_error(result.error(), text),
               std::string(80, ' ') + "x" + std::string(79, ' ') + "\n" + std::string(80, ' ') +
                   "^\n" + "'x' is not a node number" + kItems);
+}
+
+TEST(ParseError, ShowsTheBeginningOfALongWord) {
+    const std::string text = std::string(1000, 'x') + ":0";
+    const ParseResult result = parse_lenient(text, four_nodes());
+    ASSERT_FALSE(result.has_value());
+    const std::string quoted = "'" + std::string(kQuotedBytesMax, 'x') + "...'";
+    EXPECT_EQ(render_error(result.error(), text), std::string(160, 'x') + "\n" +
+                                                      std::string(160, '^') + "\n" + quoted +
+                                                      " is no mode" + kModesList);
 }
 
 TEST(ParseError, IsSafeToRenderWithAnotherText) {

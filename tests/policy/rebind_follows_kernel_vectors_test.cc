@@ -92,6 +92,10 @@ TEST(Rebind, RemapLeavesNodesOutsideTheOldSetWhereTheyAre) {
     EXPECT_EQ(rebind(bind, nodes({0, 7}), span(0, 1), span(2, 3)), nodes({2, 7}));
 }
 
+TEST(Rebind, RemapToNoNodesLeavesEveryNodeWhereItIs) {
+    EXPECT_EQ(remap(nodes({0, 7}), span(0, 1), NodeMask{}), nodes({0, 7}));
+}
+
 TEST(Rebind, WithUnchangedAllowedNodesKeepsAPlainMask) {
     const Policy bind = policy(Mode::kBind, 0, nodes({1}));
     EXPECT_EQ(rebind(bind, nodes({1}), span(0, 3), span(0, 3)), nodes({1}));

@@ -2,6 +2,7 @@
 // 64 GiB take at most 1,000 mappings, whatever the weights; what does not fit is not cut at all.
 #include <gtest/gtest.h>
 
+#include "policy/stretch_period.h"
 #include "weighted_heap.h"
 
 namespace mpol::test {
@@ -68,6 +69,21 @@ TEST(StretchMappings, ThatAreTooFewCutNothing) {
                                   [](const Stretch&) { FAIL(); }));
     EXPECT_FALSE(for_each_stretch(NodeWeights{}, {180, kHugePageShift}, 0, kGib,
                                   [](const Stretch&) { FAIL(); }));
+}
+
+TEST(StretchMappings, OfNodesThatAreOwedNothingAreNone) {
+    const NodeWeights weights = weights_of({2, 1});
+    const stretches::Amounts nothing{};
+    StretchVisitor* const visit = [](void*, const Stretch&) { FAIL(); };
+    stretches::Emitter out(0, kGib, 20, visit, nullptr);
+    stretches::Period(weights, nothing).put(out, kHugePageShift);
+    EXPECT_EQ(out.left(), kGib);
+}
+
+TEST(StretchMappings, OfAnyWordAreBounded) {
+    const volatile uint64_t word = ~uint64_t{0};
+    EXPECT_EQ(decode_layout(word).mappings, kMappingsMax);
+    EXPECT_EQ(decode_layout(word & 0xff).mappings, 255U);
 }
 
 // What a reader of somebody's segment may find.

@@ -80,4 +80,16 @@ TEST(Weight, ThatMakesNoSenseIsNoPolicy) {
     EXPECT_TRUE(refused(nowhere));
 }
 
+TEST(Weight, OfNodesBeyondTheRoomForThemIsNobodys) {
+    Policy many = weighted();
+    many.nodes = NodeMask::first_nodes(kWeightedNodesMax + 1);
+    std::fill(std::begin(many.weights), std::end(many.weights), uint8_t{1});
+    const NodeWeights weights = weights_in_force(many, many.nodes);
+    EXPECT_EQ(weights.count, kWeightedNodesMax);
+    EXPECT_EQ(weights.total, kWeightedNodesMax);
+    EXPECT_FALSE(weights_make_sense(many));
+    many.nodes = NodeMask::first_nodes(kWeightedNodesMax);
+    EXPECT_TRUE(weights_make_sense(many));
+}
+
 }  // namespace mpol::test

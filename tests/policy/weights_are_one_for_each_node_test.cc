@@ -70,6 +70,8 @@ TEST(Weights, MustBeAsManyAsTheNodes) {
     const std::string order = ", in ascending order";
     expect_error(std::string(kMode) + "weights=5,3,2", under(32, 5),
                  "3 weights for 4 nodes; accepted: a weight for each of the nodes 0-3" + order);
+    expect_error("weighted interleave:0-1;weights=5", under(32, 1),
+                 "1 weight for 2 nodes; accepted: a weight for each of the nodes 0-1" + order);
     expect_error("weighted interleave:1;weights=5,3", under(30, 3),
                  "2 weights for 1 node; accepted: a weight for each of the nodes 1" + order);
 }

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The word of a slot's latch has two writers: the thread that takes and leaves the slot, and whoever
+// publishes. Each of the two goes on when the other was faster.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <utility>
+
+#include "control/latch.h"
+
+namespace mpol::control {
+namespace {
+
+// One thread; somebody else comes between a load and the cas that follows it.
+struct Interrupted {
+    using Cell = uint64_t;
+    static inline std::function<void()> before_cas;
+
+    static uint64_t load(const Cell& cell) { return cell; }
+    static void store(Cell& cell, uint64_t value) { cell = value; }
+    static bool cas(Cell& cell, uint64_t& expected, uint64_t desired) {
+        if (auto other = std::exchange(before_cas, nullptr)) other();
+        if (cell == expected) {
+            cell = desired;
+            return true;
+        }
+        expected = cell;
+        return false;
+    }
+};
+
+struct Fixture {
+    uint64_t word = next_generation(kLive | kHasPolicy);
+    uint64_t home = 1;
+    uint64_t spare = 2;
+    Latch<Interrupted> latch{&word, &home, &spare, 1};
+};
+
+TEST(Latch, IsSettledThoughItsThreadReleasesTheSlotMeanwhile) {
+    Fixture slot;
+    slot.word |= kSpare;
+    Interrupted::before_cas = [&] { slot_release<Interrupted>(slot.word); };
+    latch_settle(slot.latch);
+    EXPECT_EQ(slot.word & (kSpare | kState | kHasPolicy), kFree);
+    EXPECT_EQ(generation(slot.word), 2U);
+}
+
+TEST(Latch, ThatSomebodyElseHasSettledIsLeftAlone) {
+    Fixture slot;
+    const uint64_t before = slot.word;
+    latch_settle(slot.latch);
+    EXPECT_EQ(slot.word, before);
+}
+
+TEST(Latch, KeepsASpareThatIsPublishedWhileItsThreadReleasesTheSlot) {
+    Fixture slot;
+    Interrupted::before_cas = [&] { slot.word = next_generation(slot.word) | kSpare; };
+    slot_release<Interrupted>(slot.word);
+    EXPECT_EQ(slot.word & (kSpare | kState | kHasPolicy), kSpare | kFree);
+    EXPECT_EQ(generation(slot.word), 3U);
+}
+
+}  // namespace
+}  // namespace mpol::control
