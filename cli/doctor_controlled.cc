@@ -34,12 +34,14 @@ std::string_view policy_call_remedy(int err) {
 std::string_view watch_remedy(int err) {
     switch (err) {
         case EMFILE:
-            return "raise fs.inotify.max_user_instances; until then mpol set it again after a change";
+            return "raise fs.inotify.max_user_instances; until then mpol set it again after a "
+                   "change";
         case ENOSPC:
             return "raise fs.inotify.max_user_watches; until then mpol set it again after a change";
         case EPERM:
         case ENOSYS:
-            return "its seccomp filter has to allow close_range (Linux 5.9) and inotify; until then "
+            return "its seccomp filter has to allow close_range (Linux 5.9) and inotify; until "
+                   "then "
                    "mpol set it again after a change";
         default:
             return "mpol set it again after a change";

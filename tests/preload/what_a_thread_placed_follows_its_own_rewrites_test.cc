@@ -59,6 +59,18 @@ uint64_t stack_address(uint64_t, uint64_t, std::string&) {
 }
 const Verb stack_address_registered("stack_address", stack_address);
 
+// As many pages as given, none next to another. The first one.
+uint64_t map_apart(uint64_t count, uint64_t, std::string&) {
+    constexpr uint64_t kStride = 2 * 4096;
+    const auto room = static_cast<uint64_t>(
+        ::syscall(SYS_mmap, nullptr, count * kStride, PROT_NONE, kAnonymous, -1, 0));
+    for (uint64_t i = 0; i < count; ++i) {
+        ::mmap(at(room + i * kStride), 4096, kReadWrite, kAnonymous | MAP_FIXED, -1, 0);
+    }
+    return room;
+}
+const Verb map_apart_registered("map_apart", map_apart);
+
 Policy prefer() {
     return make_policy(Mode::kPreferred, {0});
 }
@@ -204,6 +216,24 @@ TEST(PlacedByAThread, PartsStayWhatTheyAre) {
         EXPECT_EQ(bench.policy(placed + part * kMiB), "interleave:0") << part;
     }
     EXPECT_EQ(bench.policy(placed + 2 * kMiB), "prefer:0") << "the main thread's";
+    EXPECT_EQ(bench.finish(), 0);
+}
+
+// As docs/semantics.md has it.
+TEST(PlacedByAThread, FourThousandAndNinetySixAreKept) {
+    constexpr uint64_t kKept = 4096;
+    Bench bench;
+    bench.own(kMmap, bind_to({0}));
+    const uint64_t first = bench.run(bench.worker, "map_apart", kKept + 1);
+    const uint64_t last = first + kKept * 8192;
+    EXPECT_EQ(bench.policy(last), "bind:0");
+    bench.all(kMmap, prefer());
+    EXPECT_EQ(bench.policy(first), "bind:0");
+    EXPECT_EQ(bench.policy(last - 8192), "bind:0");
+    EXPECT_EQ(bench.policy(last), "prefer:0");
+    const auto errors = bench.target.errors();
+    ASSERT_EQ(errors.size(), 1U);
+    EXPECT_EQ(errors[0].code, MPOL_CTL_ERROR_PLACED);
     EXPECT_EQ(bench.finish(), 0);
 }
 
