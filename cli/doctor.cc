@@ -21,7 +21,7 @@ Result<Answer> doctor(const Arguments& arguments) {
         checkup.comm = comm_of(name->pid);
         examine_surroundings(name->pid, machine, checkup.process);
         if (target) {
-            examine_controlled(view_of(*target, machine.has_memory), checkup.process);
+            examine_controlled(view_of(*target, machine.has_memory), machine, checkup.process);
         } else {
             examine_uncontrolled(name->pid, checkup.process);
         }

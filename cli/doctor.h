@@ -21,6 +21,6 @@ void examine_surroundings(pid_t pid, const Machine& machine, Findings& findings)
 void examine_uncontrolled(pid_t pid, Findings& findings);
 
 // What a process under control says of itself: policies in force, threads behind, errors.
-void examine_controlled(const ProcessView& view, Findings& findings);
+void examine_controlled(const ProcessView& view, const Machine& machine, Findings& findings);
 
 }  // namespace mpol::cli

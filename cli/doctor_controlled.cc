@@ -74,7 +74,7 @@ void examine_errors(const ProcessView& view, Findings& findings) {
 
 // whose: "process", "thread 4250"
 void examine_published(std::string_view whose, const control::Published& asked, uint64_t applied,
-                       int err, const NodeMask& allowed, Findings& findings) {
+                       int err, Findings& findings) {
     if (!asked.readable) {
         findings.push_back({Health::kProblem, "policy",
                             fmt::format("{}: its policy in the segment is no policy", whose),
@@ -92,8 +92,23 @@ void examine_published(std::string_view whose, const control::Published& asked, 
                                         errno_text(err)),
                             std::string(policy_call_remedy(err))});
     }
-    const NodeMask& nodes = asked.policy.nodes;
-    if (asked.set && (asked.policy.flags & kRelativeNodes) == 0 && !nodes.subset_of(allowed)) {
+}
+
+// What it names and does not get.
+void examine_nodes(std::string_view whose, const control::Published& asked, const NodeMask& allowed,
+                   const NodeMask& has_memory, Findings& findings) {
+    if (!asked.set || (asked.policy.flags & kRelativeNodes) != 0) return;
+    const NodeMask gone = asked.policy.nodes - has_memory;
+    if (!gone.empty()) {
+        findings.push_back(
+            {Health::kNote, "policy",
+             fmt::format("{}: {} names nodes that have no memory now: {}", whose,
+                         policy_text(asked.policy), nodes_words(gone)),
+             fmt::format("write online to /sys/devices/system/node/node{}/memory*/state, or choose "
+                         "other nodes",
+                         gone.first())});
+    }
+    if (!(asked.policy.nodes - gone).subset_of(allowed)) {
         findings.push_back({Health::kNote, "policy",
                             fmt::format("{}: {} names nodes that it may not use; {} are allowed",
                                         whose, policy_text(asked.policy), nodes_words(allowed)),
@@ -101,15 +116,17 @@ void examine_published(std::string_view whose, const control::Published& asked, 
     }
 }
 
-void examine_policies(const ProcessView& view, Findings& findings) {
+void examine_policies(const ProcessView& view, const NodeMask& has_memory, Findings& findings) {
     examine_published("process", view.state.asked, view.state.applied, view.state.applied_errno,
-                      view.allowed, findings);
+                      findings);
+    examine_nodes("process", view.state.asked, view.allowed, has_memory, findings);
     std::vector<pid_t> behind;
     for (const ThreadView& thread : view.threads) {
         if (thread.state.asked.set || !thread.state.asked.readable) {
-            examine_published(fmt::format("thread {}", thread.tid), thread.state.asked,
-                              thread.state.applied, thread.state.applied_errno, view.allowed,
-                              findings);
+            const std::string whose = fmt::format("thread {}", thread.tid);
+            examine_published(whose, thread.state.asked, thread.state.applied,
+                              thread.state.applied_errno, findings);
+            examine_nodes(whose, thread.state.asked, view.allowed, has_memory, findings);
         } else if (thread.state.process_seen < view.state.asked.generation) {
             behind.push_back(thread.tid);
         }
@@ -125,7 +142,7 @@ void examine_policies(const ProcessView& view, Findings& findings) {
 
 }  // namespace
 
-void examine_controlled(const ProcessView& view, Findings& findings) {
+void examine_controlled(const ProcessView& view, const Machine& machine, Findings& findings) {
     const size_t before = findings.size();
     if ((view.state.status & MPOL_CTL_STATUS_NO_NUMA) != 0) {
         findings.push_back({Health::kProblem, "preload",
@@ -133,7 +150,7 @@ void examine_controlled(const ProcessView& view, Findings& findings) {
                             "its seccomp filter has to allow mbind, set_mempolicy and "
                             "get_mempolicy, or a kernel with CONFIG_NUMA"});
     }
-    examine_policies(view, findings);
+    examine_policies(view, machine.has_memory, findings);
     if (view.slotless != 0) {
         findings.push_back(
             {Health::kNote,

@@ -133,7 +133,7 @@ void* watch(void*) {
 void start_cpuset_watch() {
     State none = State::kNone;
     if (!state.compare_exchange_strong(none, State::kRunning, std::memory_order_acq_rel)) return;
-    if (const int err = create_own_thread(watch); err != 0) {
+    if (const int err = create_own_thread(OwnThread::kCpusetWatch, watch); err != 0) {
         control::record_error(MPOL_CTL_ERROR_HELPER, err, 1);
     }
 }

@@ -132,7 +132,7 @@ void start_helper() {
     if (!state.compare_exchange_strong(none, State::kStarting, std::memory_order_acq_rel)) return;
     if (turned_off()) return;  // kStarting for good.
     state.store(State::kRunning, std::memory_order_release);
-    const int err = create_own_thread(help);
+    const int err = create_own_thread(OwnThread::kHelper, help);
     if (err != 0) {
         state.store(State::kNone, std::memory_order_release);
         control::record_error(MPOL_CTL_ERROR_HELPER, err);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <iterator>
 
 #include "heap/je.h"
 #include "heap/kinds.h"
@@ -26,6 +27,25 @@ namespace {
 // jemalloc's purge of all arenas is the deepest call of a thread of ours; thread-local storage lies
 // on the stack too, which _SC_THREAD_STACK_MIN counts.
 constexpr size_t kStackBytes = size_t{256} << 10;
+
+// Stacks that cost no mapping, of which a program may have few left (vm.max_map_count). There is no
+// guard, which would be one: what overflows falls on bytes that nobody uses.
+constexpr size_t kOverflowBytes = size_t{64} << 10;
+struct OwnStack {
+    char overflow[kOverflowBytes];
+    char bytes[kStackBytes];
+};
+alignas(4096) constinit OwnStack own_stacks[kOwnThreads]{};
+// Who is on it, or was; written by the one who starts that thread.
+constinit pthread_t own_threads[kOwnThreads]{};
+
+// True when the kernel has left the stack, or nobody was ever on it.
+bool own_stack_is_free(OwnThread which) {
+    pthread_t& last = own_threads[static_cast<unsigned>(which)];
+    if (last != 0 && pthread_tryjoin_np(last, nullptr) != 0) return false;
+    last = 0;
+    return true;
+}
 
 constinit std::atomic<PthreadCreate*> next_pthread_create{nullptr};
 constinit std::atomic<int> living{0};  // Counted from their creation on.
@@ -96,13 +116,19 @@ void resolve_threads() {
     pthread_setspecific(exit_key, &exit_key);
 }
 
-int create_own_thread(void* (*body)(void*)) {
+int create_own_thread(OwnThread which, void* (*body)(void*)) {
+    const auto index = static_cast<unsigned>(which);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     const long least = ::sysconf(_SC_THREAD_STACK_MIN);
-    pthread_attr_setstacksize(
-        &attributes, std::max(kStackBytes, least > 0 ? static_cast<size_t>(least) * 2 : 0));
+    const size_t needed = std::max(kStackBytes, least > 0 ? static_cast<size_t>(least) * 2 : 0);
+    const bool on_own_stack = needed == kStackBytes && own_stack_is_free(which);
+    if (on_own_stack) {
+        pthread_attr_setstack(&attributes, own_stacks[index].bytes, kStackBytes);
+    } else {
+        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        pthread_attr_setstacksize(&attributes, needed);
+    }
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
@@ -111,6 +137,7 @@ int create_own_thread(void* (*body)(void*)) {
     const int err = real_pthread_create()(&thread, &attributes, body, nullptr);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     pthread_attr_destroy(&attributes);
+    if (err == 0 && on_own_stack) own_threads[index] = thread;
     return err;
 }
 
@@ -124,6 +151,7 @@ void adopt_thread() {
 
 void forget_threads(const heap::Inheritance& of_survivor) {
     living.store(0, std::memory_order_release);
+    std::fill(std::begin(own_threads), std::end(own_threads), pthread_t{});
     heirloom = of_survivor;
     heirloom.process_generation = 0;  // Counted anew in the child's segment.
 }

@@ -80,6 +80,12 @@ TEST(StretchMappings, OfNodesThatAreOwedNothingAreNone) {
     EXPECT_EQ(out.left(), kGib);
 }
 
+TEST(StretchMappings, OfAnyWordAreBounded) {
+    const volatile uint64_t word = ~uint64_t{0};
+    EXPECT_EQ(decode_layout(word).mappings, kMappingsMax);
+    EXPECT_EQ(decode_layout(word & 0xff).mappings, 255U);
+}
+
 // What a reader of somebody's segment may find.
 TEST(StretchMappings, OfAnyWordEndInTime) {
     for (const uint64_t word :
