@@ -184,17 +184,27 @@ unsigned create_region(ScopeId scope, size_t size, size_t alignment) {
     return row;
 }
 
+// Of a region that starts there. Where a part can't be had because there are too many mappings (in a
+// forked child the two sides of the cut stay two), the whole rest can: it is one mapping already.
+// 0, and how far it is committed; or -errno.
+int commit_between(uintptr_t start, size_t from, size_t& to, size_t region_size) {
+    auto* const at = reinterpret_cast<void*>(start + from);
+    const int err = sys::protect(at, to - from, PROT_READ | PROT_WRITE);
+    if (err != -ENOMEM || sys::protect(at, region_size - from, PROT_READ | PROT_WRITE) != 0) {
+        return err;
+    }
+    to = region_size;
+    return 0;
+}
+
 bool commit(Region& region, unsigned row, size_t end) {
     size_t committed = region.committed.load(std::memory_order_acquire);
     if (end <= committed) return true;
-    const size_t wanted = std::min(round_up(end, kHugePage), region.size);
+    size_t wanted = std::min(round_up(end, kHugePage), region.size);
     const auto start = region.start.load(std::memory_order_relaxed);
     // From where this thread knows it committed: another's mprotect of the same part is harmless.
     int err = fail_point(sys::FailPoint::kRegionCommit);
-    if (err == 0) {
-        err = sys::protect(reinterpret_cast<void*>(start + committed), wanted - committed,
-                           PROT_READ | PROT_WRITE);
-    }
+    if (err == 0) err = commit_between(start, committed, wanted, region.size);
     if (err != 0) {
         control::record_error(MPOL_CTL_ERROR_COMMIT, -err, start, wanted);
         return false;
@@ -290,10 +300,7 @@ void* map_plainly(size_t size, size_t alignment) {
     return reinterpret_cast<void*>(range.start);
 }
 
-}  // namespace
-
-void* carve(ScopeId scope, size_t size, size_t alignment) {
-    if (__builtin_expect(control::copied(), 0)) meet_copy();
+void* carve_own(ScopeId scope, size_t size, size_t alignment) {
     const Inside inside(scope_at(scope).growth);
     std::atomic<uint32_t>& current = scope_at(scope).current_region;
     bool no_memory = false;
@@ -310,6 +317,18 @@ void* carve(ScopeId scope, size_t size, size_t alignment) {
     // Another thread may have made a region meanwhile: the later one is used up first.
     if (at != nullptr || no_memory) current.store(row + 1, std::memory_order_release);
     return no_memory ? map_plainly(size, alignment) : at;
+}
+
+}  // namespace
+
+void* carve(ScopeId scope, size_t size, size_t alignment) {
+    if (__builtin_expect(control::copied(), 0)) meet_copy();
+    void* const at = carve_own(scope, size, alignment);
+    if (at != nullptr || scope == kProcessScope) return at;
+    // The kernel allows no more mappings (vm.max_map_count) or memory, and plain jemalloc would go on
+    // in what it has: so does the scope, in what the process has reserved. As of all memory that is
+    // in no region of its scope, the process is its owner.
+    return carve_own(kProcessScope, size, alignment);
 }
 
 int give_back_pages(void* at, size_t size, int advice) {

@@ -39,9 +39,8 @@ void nudge_threads();
 
 // --- Threads (threads.cc)
 
-// A thread of ours: small stack, all signals blocked, named, without a slot. It is not joined; of each,
-// one at a time is started, and its stack is no mapping of its own unless the one before is still
-// leaving it. 0 or an errno.
+// A detached thread of ours: small stack, all signals blocked, named, without a slot; the first of each
+// since the process was made costs no mapping. One at a time of each is started. 0 or an errno.
 enum class OwnThread : uint8_t { kHelper, kCpusetWatch };
 inline constexpr unsigned kOwnThreads = 2;
 int create_own_thread(OwnThread which, void* (*body)(void*));

@@ -36,16 +36,9 @@ struct OwnStack {
     char bytes[kStackBytes];
 };
 alignas(4096) constinit OwnStack own_stacks[kOwnThreads]{};
-// Who is on it, or was; written by the one who starts that thread.
-constinit pthread_t own_threads[kOwnThreads]{};
-
-// True when the kernel has left the stack, or nobody was ever on it.
-bool own_stack_is_free(OwnThread which) {
-    pthread_t& last = own_threads[static_cast<unsigned>(which)];
-    if (last != 0 && pthread_tryjoin_np(last, nullptr) != 0) return false;
-    last = 0;
-    return true;
-}
+// Somebody is on it, or was: when the kernel has left it can't be told, so it is used once. Written by
+// the one who starts that thread.
+constinit bool own_stack_used[kOwnThreads]{};
 
 constinit std::atomic<PthreadCreate*> next_pthread_create{nullptr};
 constinit std::atomic<int> living{0};  // Counted from their creation on.
@@ -120,13 +113,13 @@ int create_own_thread(OwnThread which, void* (*body)(void*)) {
     const auto index = static_cast<unsigned>(which);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     const long least = ::sysconf(_SC_THREAD_STACK_MIN);
     const size_t needed = std::max(kStackBytes, least > 0 ? static_cast<size_t>(least) * 2 : 0);
-    const bool on_own_stack = needed == kStackBytes && own_stack_is_free(which);
+    const bool on_own_stack = needed == kStackBytes && !own_stack_used[index];
     if (on_own_stack) {
         pthread_attr_setstack(&attributes, own_stacks[index].bytes, kStackBytes);
     } else {
-        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
         pthread_attr_setstacksize(&attributes, needed);
     }
     sigset_t all;
@@ -137,7 +130,7 @@ int create_own_thread(OwnThread which, void* (*body)(void*)) {
     const int err = real_pthread_create()(&thread, &attributes, body, nullptr);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     pthread_attr_destroy(&attributes);
-    if (err == 0 && on_own_stack) own_threads[index] = thread;
+    if (err == 0 && on_own_stack) own_stack_used[index] = true;
     return err;
 }
 
@@ -151,7 +144,7 @@ void adopt_thread() {
 
 void forget_threads(const heap::Inheritance& of_survivor) {
     living.store(0, std::memory_order_release);
-    std::fill(std::begin(own_threads), std::end(own_threads), pthread_t{});
+    std::fill(std::begin(own_stack_used), std::end(own_stack_used), false);
     heirloom = of_survivor;
     heirloom.process_generation = 0;  // Counted anew in the child's segment.
 }

@@ -174,8 +174,6 @@ TEST(SystemLimits, FilterThatKillsForMbind) {
     expect_named(both, "its seccomp filter has to allow mbind");
 }
 
-constexpr unsigned kEnoughMappings = 100;
-
 class FewMappings : public testing::TestWithParam<unsigned> {};
 
 TEST_P(FewMappings, AreLeft) {
@@ -184,16 +182,17 @@ TEST_P(FewMappings, AreLeft) {
     std::cout << "plain: " << both.plain.last << "\nours:  " << both.ours.last << '\n';
     EXPECT_EQ(both.ours.status, 0);
     EXPECT_EQ(both.ours.number("corrupt"), 0U);
-    // At the very limit it depends on how the mappings that are left were used: a region takes two,
-    // and the helper's stack the place of a thread's.
-    if (GetParam() >= kEnoughMappings) {
-        EXPECT_LE(both.ours.number("nulls") + both.ours.number("refused"),
+    // What it has reserved is enough for it; a thread's stack is a mapping in either case.
+    EXPECT_EQ(both.ours.number("nulls"), 0U);
+    // Plain jemalloc 5.3 may crash at the limit: a thread of which no arena could be made.
+    if (both.plain.status == 0) {
+        EXPECT_LE(both.ours.number("refused"),
                   both.plain.number("nulls") + both.plain.number("refused"));
     }
     expect_named(both, "raise vm.max_map_count");
 }
 
-INSTANTIATE_TEST_SUITE_P(SystemLimits, FewMappings, testing::Values(kEnoughMappings, 10));
+INSTANTIATE_TEST_SUITE_P(SystemLimits, FewMappings, testing::Values(100, 10));
 
 TEST(SystemLimits, MemoryThatItsGroupMayUse) {
     constexpr uint64_t mebibyte = 1 << 20;
