@@ -39,7 +39,6 @@ namespace mpol::heap {
 
 // jemalloc.h's flag encodings.
 constexpr int arena_flag(unsigned arena) { return static_cast<int>((arena + 1) << 20); }
-constexpr int tcache_flag(unsigned tcache) { return static_cast<int>((tcache + 2) << 8); }
 inline constexpr int kNoTcache = 1 << 8;  // MALLOCX_TCACHE_NONE: MALLOCX_TCACHE(-1)
 
 using ExtentAlloc = void*(struct ExtentHooks*, void* new_addr, size_t size, size_t alignment,

@@ -28,6 +28,7 @@
 // work it out as the target did. Pure; never allocates; async-signal-safe.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "policy/weights.h"
@@ -63,7 +64,7 @@ inline constexpr uint32_t kMappingsMax = 1U << 16;
 [[nodiscard]] constexpr StretchLayout decode_layout(uint64_t word) {
     const bool small = static_cast<uint8_t>(word >> 32) == kPageShift;
     const auto mappings = static_cast<uint32_t>(word);
-    return {mappings < kMappingsMax ? mappings : kMappingsMax,
+    return {std::min(mappings, kMappingsMax),
             static_cast<uint8_t>(small ? kPageShift : kHugePageShift),
             static_cast<uint32_t>(word >> 40)};
 }

@@ -15,6 +15,7 @@ OUTER, INNER = "/sys/fs/cgroup/mpol-lost-nodes", "/sys/fs/cgroup/mpol-lost-nodes
 DIMM = 4
 DIMM_BLOCKS = sorted(glob.glob(f"/sys/devices/system/node/node{DIMM}/memory[0-9]*/state"))
 STAGES = 7
+IN_FORCE_LATER = 7  # exit status: it waits, and has no helper thread yet
 NOTHING_WRONG = "corrupt 0 errno 0 nulls 0 refused 0"
 
 
@@ -84,7 +85,7 @@ class LostNodesTest(unittest.TestCase):
             program.await_stage(number)
             if number == 0 and ours:
                 done = mpol("set", program.pid, f"bind:{node}")
-                self.assertEqual(done.returncode, 0, done.stdout)
+                self.assertIn(done.returncode, (0, IN_FORCE_LATER), done.stdout)
             if number == STAGES - 1:
                 doctor = mpol("doctor", program.pid).stdout if ours else ""
                 self.assertEqual(program.end(), 0)
