@@ -15,8 +15,12 @@ namespace {
 struct Interrupted {
     using Cell = uint64_t;
     static inline std::function<void()> before_cas;
+    static inline uint64_t* restless = nullptr;  // Another word at each look.
 
-    static uint64_t load(const Cell& cell) { return cell; }
+    static uint64_t load(const Cell& cell) {
+        if (restless != nullptr) ++*restless;
+        return cell;
+    }
     static void store(Cell& cell, uint64_t value) { cell = value; }
     static bool cas(Cell& cell, uint64_t& expected, uint64_t desired) {
         if (auto other = std::exchange(before_cas, nullptr)) other();
@@ -35,6 +39,17 @@ struct Fixture {
     uint64_t spare = 2;
     Latch<Interrupted> latch{&word, &home, &spare, 1};
 };
+
+TEST(Latch, ThatNeverRestsIsGivenUp) {
+    Fixture slot;
+    uint64_t word = 0;
+    uint64_t payload = 0;
+    ASSERT_TRUE(latch_read(slot.latch, &payload, word));
+    EXPECT_EQ(payload, 1U);
+    Interrupted::restless = &slot.word;
+    EXPECT_FALSE(latch_read(slot.latch, &payload, word));
+    Interrupted::restless = nullptr;
+}
 
 TEST(Latch, IsSettledThoughItsThreadReleasesTheSlotMeanwhile) {
     Fixture slot;

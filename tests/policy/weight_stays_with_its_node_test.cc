@@ -90,6 +90,8 @@ TEST(Weight, OfNodesBeyondTheRoomForThemIsNobodys) {
     EXPECT_FALSE(weights_make_sense(many));
     many.nodes = NodeMask::first_nodes(kWeightedNodesMax);
     EXPECT_TRUE(weights_make_sense(many));
+    many.weight_source = WeightSource::kNone;
+    EXPECT_TRUE(weights_make_sense(many));
 }
 
 }  // namespace mpol::test
