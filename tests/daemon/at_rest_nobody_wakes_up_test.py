@@ -23,6 +23,8 @@ CALLS_MAX = 80  # system calls for each process that is rewritten, those of its 
 
 
 class AtRestTest(unittest.TestCase):
+    rewrites = 0
+
     def test_curve(self):
         for size in SIZES:
             with self.subTest(size=size), Daemon(rule("interleave:all"), "--no-bpf") as daemon:
@@ -64,8 +66,10 @@ class AtRestTest(unittest.TestCase):
     def rewrite(self, daemon, log, pids, policy):
         """Until it has told of all that it did, and sleeps. The processor time, ns."""
         before = daemon.processor_ns()
-        daemon.write_rules(rule(policy))
-        log.wait_for("apply", pids)
+        self.rewrites += 1
+        name = f"rewrite {self.rewrites}"
+        daemon.write_rules(rule(policy, name=name))
+        log.wait_for("apply", pids, name)
         harness.wait_until(daemon.sleeps, "rest")
         return daemon.processor_ns() - before
 

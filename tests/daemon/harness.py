@@ -262,13 +262,15 @@ class LogTail:
             new.close()
         return [json.loads(line) for line in lines]
 
-    def wait_for(self, event, pids):
-        """Until it has told that event of each of these."""
+    def wait_for(self, event, pids, rule_name="all"):
+        """Until it has told that event of each of these, by that rule: of what came before, it may
+        still tell when something else is so already."""
         missing = set(pids)
 
         def told():
             missing.difference_update(entry["pid"] for entry in self.entries()
-                                      if entry["event"] == event)
+                                      if entry["event"] == event
+                                      and entry["rule"]["name"] == rule_name)
             return not missing
         wait_until(told, lambda: f"\"{event}\" of {len(missing)} processes of {len(pids)}, "
                                  f"{sorted(missing)[:10]} among them")
