@@ -7,9 +7,11 @@
 #include <cerrno>
 #include <utility>
 
+#include "cli/apply_wait.h"
 #include "cli/daemon_deeds.h"
 #include "cli/rules_context.h"
 #include "cli/verbs.h"
+#include "sys/sys.h"
 
 namespace mpol::cli {
 namespace {
@@ -57,17 +59,23 @@ Result<std::vector<pid_t>> processes_named(const Arguments& arguments) {
     return std::vector<pid_t>{*pid};
 }
 
+ApplyReport report_of(bool by_daemon, std::vector<Applied> changes) {
+    ApplyReport report{by_daemon, {}};
+    for (Applied& change : changes) report.rows.push_back({std::move(change)});
+    return report;
+}
+
 // Without a daemon. Processes come and go while they are looked at.
 Result<ApplyReport> apply_by_hand(const std::vector<pid_t>& pids, const Arguments& arguments) {
     const auto context = read_context(arguments);
     if (!context) return tl::unexpected(context.error());
-    ApplyReport report{false, {}};
+    std::vector<Applied> all;
     for (const pid_t pid : pids) {
         auto rows = apply_once(pid, *context);
         if (!rows && !arguments.all) return tl::unexpected(rows.error());
-        if (rows) std::move(rows->begin(), rows->end(), std::back_inserter(report.rows));
+        if (rows) std::move(rows->begin(), rows->end(), std::back_inserter(all));
     }
-    return report;
+    return report_of(false, std::move(all));
 }
 
 Result<Answer> dry_run(const std::vector<pid_t>& pids, const Arguments& arguments) {
@@ -96,7 +104,7 @@ Result<ApplyReport> apply_now(const std::vector<pid_t>& pids, const Arguments& a
             "mpol rules apply --dry-run, with --rules");
     }
     const auto by_daemon = [](std::vector<Applied> rows) {
-        return ApplyReport{true, std::move(rows)};
+        return report_of(true, std::move(rows));
     };
     if (arguments.all) return do_to_all<Applied>(*daemons, kApply).map(by_daemon);
     auto rows = do_to_one<Applied>(*daemons, kApply, pids.front());
@@ -110,10 +118,21 @@ Result<Answer> rules_apply(const Arguments& arguments) {
     const auto pids = processes_named(arguments);
     if (!pids) return tl::unexpected(pids.error());
     if (arguments.dry_run) return dry_run(*pids, arguments);
+    const uint64_t begin_ns = sys::monotonic_ns();
     auto report = apply_now(*pids, arguments);
     if (!report) return tl::unexpected(report.error());
-    const bool all = std::all_of(report->rows.begin(), report->rows.end(),
-                                 [](const Applied& row) { return row.done; });
+    report->waited = !arguments.no_wait;
+    report->timeout_ms = arguments.timeout_ms;
+    if (report->waited && !report->rows.empty()) {
+        wait_until_applied(report->rows, begin_ns, arguments.timeout_ms);
+        if (report->rows.empty() && !arguments.all) {
+            return failed(ESRCH, fmt::format("process {} has exited", pids->front()));
+        }
+    }
+    const bool all =
+        std::all_of(report->rows.begin(), report->rows.end(), [&](const AppliedRow& row) {
+            return row.change.done && (row.applied || !row.published() || !report->waited);
+        });
     return Answer{all ? Status::kOk : Status::kPartlyApplied, std::move(*report)};
 }
 

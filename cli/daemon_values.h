@@ -22,10 +22,23 @@ struct UndoReport {
     std::vector<daemon::Undone> scopes;
 };
 
-// mpol rules apply
+// mpol rules apply: a scope.
+struct AppliedRow {
+    daemon::Applied change;
+    // Of what was published; as mpol set tells of it.
+    bool applied = false;
+    uint64_t latency_ns = 0;      // since it was asked for
+    std::vector<pid_t> behind{};  // their kernel task policy is still the old one
+    bool stopped = false;         // by a signal or a debugger
+    bool helper = false;          // a helper thread runs
+
+    [[nodiscard]] bool published() const { return change.done && change.generation != 0; }
+};
 struct ApplyReport {
     bool by_daemon = true;  // false: without one, once
-    std::vector<daemon::Applied> rows;
+    std::vector<AppliedRow> rows;
+    bool waited = true;
+    int timeout_ms = 0;
 };
 
 // mpol log: a line each, and the last.

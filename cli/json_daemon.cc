@@ -30,8 +30,20 @@ Json render_json(const UndoReport& report) {
 }
 
 Json render_json(const ApplyReport& report) {
+    Json rows = Json::array();
+    for (const AppliedRow& row : report.rows) {
+        Json one = daemon::to_wire(row.change);
+        if (row.published()) {
+            one["applied"] = row.applied;
+            one["latency_us"] = row.applied ? Json(row.latency_ns / 1000) : Json(nullptr);
+            one["behind"] = row.behind;
+            one["stopped"] = row.stopped;
+        }
+        rows.push_back(std::move(one));
+    }
     return {{"by", report.by_daemon ? "daemon" : "segment"},
-            {"applied", daemon::to_wire(report.rows)}};
+            {"waited", report.waited},
+            {"applied", rows}};
 }
 
 Json render_json(const LogLine& line) {

@@ -96,18 +96,7 @@ void add_pending(std::string& out, const Change& change) {
     }
     add(out, "{}: {} published as generation {}, not applied after {} ms\n", target_words(change),
         policy_words(change), change.generation, change.timeout_ms);
-    if (change.stopped) {
-        add(out, "note: it is stopped; it takes effect when it continues\n");
-    } else if (change.tid) {
-        add(out, "note: thread {} has not caught up: it takes effect at its next allocation\n",
-            *change.tid);
-    } else if (!change.helper) {
-        add(out,
-            "note: it has no helper thread and is busy elsewhere: it takes effect at its next "
-            "allocation\n");
-    } else {
-        add(out, "note: its helper thread has not answered yet\n");
-    }
+    out += pending_note(change.stopped, change.tid, change.helper);
 }
 
 void add_dropped(std::string& out, const Change& change) {
@@ -138,14 +127,7 @@ std::string render(const Change& change) {
             count_words(change.kept.size(), "thread"), change.kept.size() == 1 ? "its" : "their",
             ids_words(change.kept));
     }
-    if (!change.behind.empty()) {
-        add(out,
-            "note: {} not caught up: {}; heap memory follows already, stacks and direct "
-            "mappings follow at the next allocation\n",
-            count_words(change.behind.size(), "thread") +
-                (change.behind.size() == 1 ? " has" : " have"),
-            ids_words(change.behind));
-    }
+    out += behind_note(change.behind);
     if (change.migration) out += render(*change.migration);
     return out;
 }
@@ -203,6 +185,28 @@ std::string render(const Text& text) {
 }
 
 }  // namespace
+
+std::string pending_note(bool stopped, std::optional<pid_t> tid, bool helper) {
+    if (stopped) return "note: it is stopped; it takes effect when it continues\n";
+    if (tid) {
+        return fmt::format(
+            "note: thread {} has not caught up: it takes effect at its next allocation\n", *tid);
+    }
+    if (!helper) {
+        return "note: it has no helper thread and is busy elsewhere: it takes effect at its next "
+               "allocation\n";
+    }
+    return "note: its helper thread has not answered yet\n";
+}
+
+std::string behind_note(const std::vector<pid_t>& behind) {
+    if (behind.empty()) return {};
+    return fmt::format(
+        "note: {} not caught up: {}; heap memory follows already, stacks and direct mappings follow "
+        "at the next allocation\n",
+        count_words(behind.size(), "thread") + (behind.size() == 1 ? " has" : " have"),
+        ids_words(behind));
+}
 
 std::string plain(const Value& value) {
     return std::visit([](const auto& it) { return render(it); }, value);

@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cli/values.h"
 
@@ -21,6 +23,9 @@ void add(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
 [[nodiscard]] std::string render(const UncontrolledView& view);
 [[nodiscard]] std::string render(const MapsView& view);
 [[nodiscard]] std::string render(const Migration& migration);
+// Why what was published is not in force yet, and which threads are behind when it is; lines.
+[[nodiscard]] std::string pending_note(bool stopped, std::optional<pid_t> tid, bool helper);
+[[nodiscard]] std::string behind_note(const std::vector<pid_t>& behind);
 // One line without its end, to be written over: a bar, and what is left.
 [[nodiscard]] std::string progress_words(const Migration& migration);
 [[nodiscard]] std::string render(const RulesCheck& check);

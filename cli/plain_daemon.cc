@@ -42,6 +42,23 @@ std::string entry_words(const daemon::LogEntry& entry) {
     return out;
 }
 
+// The end of a row, and its notes.
+void add_uptake(std::string& out, const AppliedRow& row, const ApplyReport& report) {
+    if (!row.published()) {
+        add(out, "\n");
+    } else if (row.applied) {
+        add(out, "; applied in {} us\n{}", row.latency_ns / 1000, behind_note(row.behind));
+    } else if (!report.waited) {
+        add(out, "; published as generation {}\n", row.change.generation);
+    } else {
+        add(out, "; published as generation {}, not applied after {} ms\n", row.change.generation,
+            report.timeout_ms);
+        const auto tid = row.change.tid != 0 ? std::optional(row.change.tid) : std::nullopt;
+        out += row.change.why.empty() ? pending_note(row.stopped, tid, row.helper)
+                                      : fmt::format("note: {}\n", printable(row.change.why));
+    }
+}
+
 }  // namespace
 
 std::string render(const DaemonView& view) {
@@ -91,14 +108,16 @@ std::string render(const UndoReport& report) {
 std::string render(const ApplyReport& report) {
     if (report.rows.empty()) return "nothing to change\n";
     std::string out;
-    for (const daemon::Applied& row : report.rows) {
-        const std::string name = scope_words(row.pid, row.tid, row.comm);
-        const std::string rule = row.rule ? "rule " + rule_words(*row.rule) : "no rule";
-        if (!row.done) {
-            add(out, "{}: not done: {}; {}\n", name, printable(row.why), rule);
+    for (const AppliedRow& row : report.rows) {
+        const daemon::Applied& change = row.change;
+        const std::string name = scope_words(change.pid, change.tid, change.comm);
+        const std::string rule = change.rule ? "rule " + rule_words(*change.rule) : "no rule";
+        if (!change.done) {
+            add(out, "{}: not done: {}; {}\n", name, printable(change.why), rule);
         } else {
-            add(out, "{}: {} -> {}; {}\n", name, policy_or(row.from, "default"),
-                policy_or(row.to, "default"), rule);
+            add(out, "{}: {} -> {}; {}", name, policy_or(change.from, "default"),
+                policy_or(change.to, "default"), rule);
+            add_uptake(out, row, report);
         }
     }
     return out;

@@ -21,10 +21,6 @@ namespace {
 
 using control::Target;
 
-// How long threads have to take a rewrite over before they are named: several times a scheduling
-// period of a busy machine, and too short to be felt.
-constexpr int kCatchUpMs = 100;
-
 // Fills in what the policy means for the target, or says why it means nothing.
 Result<void> check(const Arguments& arguments, size_t offset, Change& change) {
     const Machine machine = read_machine();
@@ -71,10 +67,7 @@ tl::unexpected<Error> exited(const Change& change) {
 tl::unexpected<Error> refused(const Change& change, int err) {
     const std::string whom =
         change.tid ? fmt::format("thread {}", *change.tid) : fmt::format("process {}", change.pid);
-    const std::string what = fmt::format(
-        "{} could not apply the policy: {}; the old one stays in "
-        "force",
-        whom, errno_text(err));
+    const std::string what = whom + " " + refusal_words(err);
     if (err == EPERM) return failed(EPERM, what, "a seccomp filter in the target refuses mbind(2)");
     if (err == EINVAL) return failed(ENOTSUP, what, "its kernel does not know this mode or flag");
     return failed(err, what, fmt::format("mpol get {} shows its errors", change.pid));
@@ -91,13 +84,9 @@ tl::unexpected<Error> follows_process(const Change& change) {
 // Threads that publishing for the process left where they were.
 void note_threads(const Target& target, Change& change) {
     for (const control::ThreadState& thread : target.threads()) {
-        const bool own = thread.asked.set;
-        if (own) {
-            change.kept.push_back(target.outer_tid(thread.tid));
-        } else if (thread.process_seen < change.generation) {
-            change.behind.push_back(target.outer_tid(thread.tid));
-        }
+        if (thread.asked.set) change.kept.push_back(target.outer_tid(thread.tid));
     }
+    change.behind = threads_behind(target, change.generation);
 }
 
 Result<void> settle_process(const Target& target, Change& change) {

@@ -56,6 +56,20 @@ std::string comm_of(pid_t pid, std::optional<pid_t> tid) {
     return comm;
 }
 
+std::vector<pid_t> threads_behind(const control::Target& target, uint64_t generation) {
+    std::vector<pid_t> behind;
+    for (const control::ThreadState& thread : target.threads()) {
+        if (thread.asked.set || thread.process_seen >= generation) continue;
+        behind.push_back(target.outer_tid(thread.tid));
+    }
+    return behind;
+}
+
+std::string refusal_words(int err) {
+    return fmt::format("could not apply the policy: {}; the old one stays in force",
+                       errno_text(err));
+}
+
 char state_of(pid_t pid) {
     const auto stat = control::read_small_file(AT_FDCWD, fmt::format("/proc/{}/stat", pid));
     const size_t at = stat ? stat->rfind(") ") : std::string::npos;

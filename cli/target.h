@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/error.h"
 #include "cli/values.h"
@@ -27,6 +28,16 @@ struct TargetName {
 
 // One letter of proc(5)'s stat: 'T' stopped, 't' traced; 0 when it can't be read.
 [[nodiscard]] char state_of(pid_t pid);
+
+// How long threads have to take a rewrite over before they are named: several times a scheduling
+// period of a busy machine, and too short to be felt.
+inline constexpr int kCatchUpMs = 100;
+
+// Threads that have no policy of their own, and not yet the process's of that generation.
+[[nodiscard]] std::vector<pid_t> threads_behind(const control::Target& target, uint64_t generation);
+
+// What the target answers when the kernel refused what it was to apply.
+[[nodiscard]] std::string refusal_words(int err);
 
 // A copy of all that the segment tells, thread ids as the caller knows them.
 [[nodiscard]] ProcessView view_of(const control::Target& target, const NodeMask& has_memory);

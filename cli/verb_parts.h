@@ -77,6 +77,8 @@ inline constexpr OptionInfo kSocketOptions[] = {kSocket};
 inline constexpr OptionInfo kApplyOptions[] = {
     {"--dry-run", "", "only show what would change", &Arguments::dry_run},
     {"--all", "", "every process under control", &Arguments::all},
+    kNoWait,
+    kTimeout,
     kRules,
     kSocket};
 inline constexpr OptionInfo kExplainOptions[] = {kRules, kSocket};

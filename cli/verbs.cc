@@ -74,8 +74,9 @@ constexpr Verb kVerbs[] = {
      "put processes under their rules, or show what would change",
      "Gives processes under control the policies of their rules now, those that were\n"
      "undone, too: by the daemon, or without one once, and mpol undo gives back what\n"
-     "they had. It does not wait until programs have taken it up. With --dry-run it\n"
-     "shows which policy each has and which one the rules give it; nothing is changed.",
+     "they had. It waits until the policies are in force, as set does, for all of them\n"
+     "together. With --dry-run it shows which policy each has and which one the rules\n"
+     "give it; nothing is changed.",
      kAnyProcessOperands, kApplyOptions, kRulesApplyExamples, rules_apply},
     {"rules reload",
      "",

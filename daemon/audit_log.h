@@ -3,8 +3,8 @@
 // daemon's folder, so that there is a log where there is no journal and after the daemon's end. The
 // last entries are kept in memory for those who ask.
 //
-// Not thread-safe. An entry that can't be written somewhere is kept wherever it can be; nothing
-// waits.
+// Not thread-safe. An entry that can't be written somewhere is kept wherever it can be.
+// sd-journal(3) waits while the journal's socket is full, so that a burst is not lost.
 #pragma once
 
 #include <cstdint>

@@ -91,7 +91,15 @@ class Enforcer {
         if (!holder) return note(holder.error());
         if (*holder != control::Holder::kDaemon) return;
         result_.changes.push_back({Deed::kGivenBack, scope, tid, text_of(asked),
-                                   held.had_policy ? policy_text(held.before) : "", 0});
+                                   held.had_policy ? policy_text(held.before) : "",
+                                   generation_of(scope)});
+    }
+
+    // What was published for it last.
+    [[nodiscard]] uint64_t generation_of(const control::ScopeName& scope) const {
+        if (!scope) return target_.process().asked.generation;
+        const auto thread = target_.thread(*scope);
+        return thread ? thread->asked.generation : 0;
     }
 
     // The target moves its pages by itself; nobody has to wait for it. It has one migration at a
@@ -144,6 +152,7 @@ std::vector<Applied> rows_of(pid_t pid, const Wanted& wanted, const Enforced& do
         row.done = true;
         row.from = change.from;
         row.to = change.to;
+        row.generation = change.generation;
         rows.push_back(row);
     }
     row.why = shortfall(wanted, done);
@@ -152,6 +161,7 @@ std::vector<Applied> rows_of(pid_t pid, const Wanted& wanted, const Enforced& do
     row.done = false;
     row.from.clear();
     row.to.clear();
+    row.generation = 0;
     rows.push_back(std::move(row));
     return rows;
 }

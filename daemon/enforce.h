@@ -22,7 +22,7 @@ struct Change {
     pid_t tid = 0;     // 0: the process
     std::string from;  // policies as text; empty: none
     std::string to;
-    uint64_t generation = 0;  // of kSet
+    uint64_t generation = 0;
 };
 
 struct Enforced {

@@ -69,9 +69,9 @@ Kept* Keeper::find(pid_t pid) const {
 }
 
 void Keeper::arrived(pid_t pid, Descriptor pidfd) {
-    const uint64_t now_ns = sys::monotonic_ns();
     Kept* const kept = find(pid);
-    if (kept == nullptr) return meet(pid, std::move(pidfd), now_ns);
+    if (kept == nullptr) return meet(pid, std::move(pidfd));
+    const uint64_t now_ns = sys::monotonic_ns();
     kept->renewed = true;
     if (kept->queued || kept->share.may_at_ns(now_ns) > now_ns) return enqueue(*kept);
     evaluate(*kept, now_ns);
@@ -79,12 +79,13 @@ void Keeper::arrived(pid_t pid, Descriptor pidfd) {
 
 // Who knocks and has nothing to show is not listened to for long, but looked at once more: by then
 // it may be another program.
-void Keeper::meet(pid_t pid, Descriptor pidfd, uint64_t now_ns) {
+void Keeper::meet(pid_t pid, Descriptor pidfd) {
+    const Clocks now = clocks();
     if (const auto known = strangers_.find(pid); known != strangers_.end()) {
         Stranger& stranger = known->second;
-        const uint64_t may_ns = stranger.share.may_at_ns(now_ns);
-        if (may_ns > now_ns) {
-            if (!stranger.awaited) probe_in(may_ns - now_ns, {pid, kProbes - 1});
+        const uint64_t may_ns = stranger.share.may_at_ns(now.monotonic_ns);
+        if (may_ns > now.monotonic_ns) {
+            if (!stranger.awaited) probe_in(may_ns - now.monotonic_ns, {pid, kProbes - 1});
             stranger.awaited = true;
             return;
         }
@@ -93,7 +94,7 @@ void Keeper::meet(pid_t pid, Descriptor pidfd, uint64_t now_ns) {
     if (!pidfd) pidfd = pidfd_of(pid);
     if (!pidfd || attach(pid, std::move(pidfd))) return;
     if (strangers_.size() >= kStrangersMax) strangers_.clear();
-    strangers_[pid].share.spend(now_ns, sys::monotonic_ns());
+    strangers_[pid].share.spend(now, clocks());
 }
 
 // False: it has no segment (yet), or there is no room for it.

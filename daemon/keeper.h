@@ -82,7 +82,7 @@ class Keeper {
 
     // keeper.cc: coming and going
     void try_to_attach(const Probe& probe);
-    void meet(pid_t pid, Descriptor pidfd, uint64_t now_ns);
+    void meet(pid_t pid, Descriptor pidfd);
     bool attach(pid_t pid, Descriptor pidfd);
     void renew(Kept& kept);
     void drop(pid_t pid);
@@ -95,7 +95,8 @@ class Keeper {
     // keeper_turns.cc: whose turn it is
     void enqueue(Kept& kept);
     void look_later(Kept& kept, uint64_t at_ns);
-    void spend(Kept& kept, uint64_t from_ns);
+    [[nodiscard]] static Clocks clocks();
+    void spend(Kept& kept, const Clocks& from);
     void run_queue();
     static int on_turn(sd_event_source* source, void* opaque);
     void run_later();
@@ -136,7 +137,7 @@ class Keeper {
     std::multimap<uint64_t, pid_t> later_;      // by when
     std::multimap<uint64_t, Pending> pending_;  // by when it is looked at next
     uint64_t lost_probes_ = 0;
-    uint64_t may_look_ns_ = 0;                    // around
+    uint64_t may_look_ns_ = 0;  // around
     // That knocked, and have no segment.
     struct Stranger {
         Share share;

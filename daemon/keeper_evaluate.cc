@@ -65,14 +65,14 @@ void Keeper::fold(Kept& kept) {
 }
 
 void Keeper::evaluate(Kept& kept, uint64_t since_ns) {
-    const uint64_t begin_ns = sys::monotonic_ns();
+    const Clocks begin = clocks();
     kept.queued = false;
-    if (!unfold(kept)) return kept.share.spend(begin_ns, sys::monotonic_ns());
+    if (!unfold(kept)) return kept.share.spend(begin, clocks());
     if (!respect_undo(kept)) (void)bring(kept, since_ns, kByRule);
     fold(kept);
     // Now that it has its policy; it may have moved since it was followed.
     if (machine_ != nullptr) machine_->follow(kept.pid);
-    spend(kept, begin_ns);
+    spend(kept, begin);
 }
 
 // What has changed, and what could not be done. Precondition: unfolded.

@@ -18,7 +18,7 @@ control::Result<Kept*> Keeper::unfolded(pid_t pid) {
 }
 
 control::Result<std::vector<Applied>> Keeper::apply(pid_t pid, const std::string& by) {
-    const uint64_t now_ns = sys::monotonic_ns();
+    const Clocks begin = clocks();
     const auto kept = unfolded(pid);
     if (!kept) return tl::unexpected(kept.error());
     const bool undone = (*kept)->target->undone();
@@ -26,11 +26,11 @@ control::Result<std::vector<Applied>> Keeper::apply(pid_t pid, const std::string
     std::vector<Applied> rows;
     if (again) {
         if (undone) (*kept)->note.clear();
-        rows = bring(**kept, now_ns, by);
+        rows = bring(**kept, begin.monotonic_ns, by);
     }
     fold(**kept);
     if (!again) return tl::unexpected(again.error());
-    spend(**kept, now_ns);
+    spend(**kept, begin);
     return rows;
 }
 

@@ -26,9 +26,14 @@ void Keeper::look_later(Kept& kept, uint64_t at_ns) {
     later_timer_.set_by_ns(at_ns);
 }
 
-void Keeper::spend(Kept& kept, uint64_t from_ns) {
-    const uint64_t now_ns = sys::monotonic_ns();
-    kept.share.spend(from_ns, now_ns);
+Clocks Keeper::clocks() {
+    return {sys::monotonic_ns(), sys::thread_cpu_ns()};
+}
+
+void Keeper::spend(Kept& kept, const Clocks& from) {
+    const Clocks now = clocks();
+    const uint64_t now_ns = now.monotonic_ns;
+    kept.share.spend(from, now);
     if (kept.busy > 0) {
         look_later(kept, now_ns + (kBusyNs << std::min(kept.busy - 1, kBusyDoublings)));
     } else if (kept.changes_by_itself) {

@@ -5,10 +5,13 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -27,6 +30,22 @@ void say(const char* level, const std::string& sentence) {
     fmt::print(stderr, "{}mpold: {}\n", ::getenv("JOURNAL_STREAM") != nullptr ? level : "",
                sentence);
     std::fflush(stderr);
+}
+
+// As sd_notify(3), which waits for a service manager that does not read: a status is not worth
+// that.
+void tell_in_passing(const std::string& text) {
+    const char* const path = ::getenv("NOTIFY_SOCKET");
+    const size_t length = path != nullptr ? std::strlen(path) : 0;
+    sockaddr_un address{};
+    if (length == 0 || length >= sizeof(address.sun_path)) return;
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path, length);
+    if (path[0] == '@') address.sun_path[0] = '\0';
+    const Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    (void)::sendto(socket.get(), text.data(), text.size(), MSG_NOSIGNAL,
+                   reinterpret_cast<const sockaddr*>(&address),
+                   static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length));
 }
 
 control::Failure loop_failure(int err) {
@@ -188,9 +207,10 @@ void Mpold::rules_read(const std::string& error, const std::string& by) {
 }
 
 void Mpold::tell_status() const {
-    sd_notifyf(0, "STATUS=%zu rules%s; events: %s", book_.rules()->compiled.rules.size(),
-               book_.error().empty() ? "" : " (the files on disk are wrong: mpol rules check)",
-               events_ ? "bpf" : "hello");
+    tell_in_passing(
+        fmt::format("STATUS={} rules{}; events: {}", book_.rules()->compiled.rules.size(),
+                    book_.error().empty() ? "" : " (the files on disk are wrong: mpol rules check)",
+                    events_ ? "bpf" : "hello"));
 }
 
 int Mpold::run() {

@@ -6,8 +6,8 @@
 
 namespace mpol::daemon {
 
-// One or two descriptors for each process (descriptor_budget.h). As many as the hard limit allows, and where that may be raised,
-// kDescriptorsWanted. Returns how many.
+// One or two descriptors for each process (descriptor_budget.h). As many as the hard limit allows,
+// and where that may be raised, kDescriptorsWanted. Returns how many.
 inline constexpr uint64_t kDescriptorsWanted = 1 << 20;
 uint64_t raise_descriptor_limit();
 

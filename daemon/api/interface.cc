@@ -72,7 +72,8 @@ type Undone (
     why: string
 )
 
-# One scope put under its rule, or not and why.
+# One scope put under its rule, or not and why. generation: what was published for it, which is in force
+# when its control segment tells so; 0: nothing was.
 type Applied (
     pid: int,
     tid: int,
@@ -81,7 +82,8 @@ type Applied (
     done: bool,
     from: string,
     to: string,
-    why: string
+    why: string,
+    generation: int
 )
 
 method Status() -> (status: DaemonStatus)

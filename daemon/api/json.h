@@ -86,6 +86,7 @@ void members(auto&& visit, MaybeConst<Applied> auto& it) {
     visit("from", it.from);
     visit("to", it.to);
     visit("why", it.why);
+    visit("generation", it.generation);
 }
 
 namespace detail {

@@ -93,6 +93,8 @@ struct Applied {
     std::string from;              // policies as text; empty: none
     std::string to;
     std::string why;  // when not done: "degraded: …", "set by somebody else since"
+    // Published for the scope, and in force when its process tells so; 0: nothing was.
+    uint64_t generation = 0;
 };
 
 // Who asks. Data of the kernel's, taken when the connection was made.
@@ -123,7 +125,7 @@ class Service {
 
     // Puts the process under its rule now, also when it was undone before. What changed, and what
     // could not be done; empty: all is as the rules say. Does not wait until programs have taken it
-    // up. Failure: as undo.
+    // up: who asked can, by the generations. Failure: as undo.
     [[nodiscard]] virtual control::Result<std::vector<Applied>> apply(pid_t pid,
                                                                       const Caller& caller) = 0;
 

@@ -107,10 +107,10 @@ class DaemonTest(CliTest):
         self.tell("attach", os.getpid(), os.getuid(), "python")
         self.expect(self.ask("rules", "apply", os.getpid()), OK,
                     f"process {os.getpid()} (python): default -> bind:0; rule rest (/etc/a.toml:3)\n")
-        self.assertEqual(self.asked("rules", "apply", os.getpid()), {"by": "daemon", "applied": [
+        self.assertEqual(self.asked("rules", "apply", os.getpid()), {"by": "daemon", "waited": True, "applied": [
             {"pid": os.getpid(), "tid": 0, "comm": "python",
              "rule": {"name": "rest", "file": "/etc/a.toml", "line": 3}, "done": True, "from": "",
-             "to": "bind:0", "why": ""}]})
+             "to": "bind:0", "why": "", "generation": 0}]})
 
     @needs_root
     def test_apply_to_all_goes_on_over_pages(self):

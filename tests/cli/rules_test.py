@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 import os
+import signal
 import subprocess
 import tempfile
 
@@ -266,7 +267,8 @@ class RulesTest(CliTest):
     # --- apply without a daemon
 
     def apply(self, *words, status=OK):
-        report = self.value("rules", "apply", *words, "--rules", self.folder.name, status=status)
+        report = self.value("rules", "apply", "--no-wait", *words, "--rules", self.folder.name,
+                            status=status)
         self.assertEqual(report["by"], "segment")
         return report["applied"]
 
@@ -279,10 +281,10 @@ class RulesTest(CliTest):
         self.write("a.toml", REST)
         with Victim("interleave:0") as victim:
             before = self.value("get", victim.pid)
-            result = self.rules("apply", victim.pid)
+            result = self.rules("apply", "--no-wait", victim.pid)
             self.assertEqual((result.returncode, result.stderr), (OK, ""))
-            self.assertRegex(result.stdout, rf"^process {victim.pid} \(python3\S*\): \S+ -> bind:0; "
-                                            r"rule rest \(\S+/a.toml:2\)\n$")
+            self.assertRegex(result.stdout, self.row_of(victim) +
+                             r"; published as generation \d+\n$")
             self.assertEqual(self.text(victim.pid), "bind:0")
             self.expect(self.rules("apply", victim.pid), OK, "nothing to change\n")
             self.assertEqual(mpol("undo", victim.pid).returncode, OK)
@@ -290,6 +292,39 @@ class RulesTest(CliTest):
             self.assertEqual((after["asked"], after["set_by"]), (before["asked"], before["set_by"]))
             # Undone processes are left alone by daemons; to ask for it by name is something else.
             self.assertEqual([row["to"] for row in self.apply(victim.pid)], ["bind:0"])
+
+    def row_of(self, victim):
+        return (rf"^process {victim.pid} \(python3\S*\): \S+ -> bind:0; "
+                r"rule rest \(\S+/a.toml:2\)")
+
+    def test_apply_waits_until_the_policy_is_in_force(self):
+        self.write("a.toml", REST)
+        with Victim() as victim:
+            apply = subprocess.Popen([MPOL, "rules", "apply", str(victim.pid), "--timeout", "60000",
+                                      "--rules", self.folder.name], text=True,
+                                     stdout=subprocess.PIPE)
+            self.wait_until(lambda: self.text(victim.pid) == "bind:0")
+            self.assertFalse(self.value("get", victim.pid)["applied"])
+            self.assertIsNone(apply.poll())
+            victim.ask("ping")
+            self.assertRegex(apply.communicate()[0], self.row_of(victim) + r"; applied in \d+ us\n")
+            self.assertEqual(apply.returncode, OK)
+            self.assertTrue(self.value("get", victim.pid)["applied"])
+
+    def test_apply_names_what_has_not_caught_up(self):
+        self.write("a.toml", REST)
+        with Victim() as one, Victim() as stopped:
+            os.kill(stopped.pid, signal.SIGSTOP)
+            os.waitpid(stopped.pid, os.WUNTRACED)
+            results = [self.rules("apply", victim.pid, "--timeout", "20") for victim in (one, stopped)]
+            os.kill(stopped.pid, signal.SIGCONT)
+            notes = ("it has no helper thread and is busy elsewhere: it takes effect at its next "
+                     "allocation", "it is stopped; it takes effect when it continues")
+            for result, victim, note in zip(results, (one, stopped), notes):
+                self.assertEqual(result.returncode, PARTLY)
+                self.assertRegex(result.stdout, self.row_of(victim) +
+                                 r"; published as generation \d+, not applied after 20 ms\n"
+                                 rf"note: {note}\n$")
 
     def test_apply_gives_back_what_no_rule_gives_any_more(self):
         self.write("a.toml", REST)
@@ -325,7 +360,7 @@ class RulesTest(CliTest):
         nobodys = [*NOBODY, MPOL, "run", "--", "sh", "-c", "echo ready; read line"]
         role = {**ENVIRONMENT, "ROLE": "all"}
         with Process(nobodys, role) as one, Process(nobodys, role) as other, Victim() as roots:
-            out = mpol("rules", "apply", "--all", "--json", "--rules", self.folder.name,
+            out = mpol("rules", "apply", "--all", "--no-wait", "--json", "--rules", self.folder.name,
                        prefix=NOBODY).stdout
             pids = [row["pid"] for row in json.loads(out)["applied"]]
             self.assertEqual([pid for pid in pids if pid in (one.pid, other.pid, roots.pid)],

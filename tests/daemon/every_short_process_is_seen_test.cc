@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// 2,000 processes that live as short as a process can: each is seen to begin, to have its program and to
-// end, in this order. Needs privilege; without it the reason is told.
+// 2,000 processes that live as short as a process can: each is seen to begin, to have its program
+// and to end, in this order. Needs privilege; without it the reason is told.
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "daemon/process_events.h"
+#include "process_events_test.h"
 
 extern char** environ;
 
@@ -23,7 +19,6 @@ namespace mpol::daemon {
 namespace {
 
 constexpr int kProcesses = 2000;
-constexpr int kPatienceMs = 10'000;
 
 pid_t spawn_true() {
     char path[] = "/bin/true";
@@ -32,35 +27,7 @@ pid_t spawn_true() {
     return ::posix_spawn(&pid, path, nullptr, nullptr, arguments, environ) == 0 ? pid : -1;
 }
 
-class ProcessEventsTest : public ::testing::Test {
-  protected:
-    void SetUp() override {
-        auto opened = ProcessEvents::open(
-            [this](const ProcessEvent& event) { seen_[event.pid].push_back(event); });
-        if (!opened) {
-            const control::Failure& failure = opened.error();
-            if (failure.err == EPERM || failure.err == EACCES || failure.err == EINVAL) {
-                GTEST_SKIP() << failure.what;
-            }
-            FAIL() << failure.what;
-        }
-        events_.emplace(std::move(*opened));
-    }
-
-    // Until the process's end was told.
-    bool wait_for_exit(pid_t pid) {
-        for (;;) {
-            events_->dispatch();
-            const std::vector<ProcessEvent>& of_pid = seen_[pid];
-            if (!of_pid.empty() && of_pid.back().kind == ProcessEventKind::kExit) return true;
-            pollfd waiting{events_->fd(), POLLIN, 0};
-            if (::poll(&waiting, 1, kPatienceMs) != 1) return false;
-        }
-    }
-
-    std::map<pid_t, std::vector<ProcessEvent>> seen_;
-    std::optional<ProcessEvents> events_;
-};
+using ProcessEventsTest = EventsTest;
 
 // Others on this machine may have had the pid before, and may have it after.
 std::vector<ProcessEventKind> kinds_since_our_fork(const std::vector<ProcessEvent>& events) {

@@ -42,11 +42,11 @@ def percentile(values, percent):
 
 
 def wait_until(condition, what="it to become so"):
-    """For states that announce themselves to nobody."""
+    """For states that announce themselves to nobody. what: words, or a function that finds them."""
     deadline = time.monotonic() + SECONDS_MAX
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited in vain for {what}")
+            raise AssertionError(f"waited in vain for {what() if callable(what) else what}")
         time.sleep(LOOK_S)
 
 
@@ -251,23 +251,29 @@ class LogTail:
 
     def entries(self):
         """Those that have come since it was asked last."""
-        replaced = not os.path.exists(self.path) or os.stat(
-            self.path).st_ino != os.fstat(self.file.fileno()).st_ino
+        try:
+            new = open(self.path, "rb")  # pylint: disable=consider-using-with
+        except FileNotFoundError:  # Renamed, and not made anew yet.
+            new = None
         *lines, self.rest = (self.rest + self.file.read()).split(b"\n")
-        if replaced and os.path.exists(self.path):
-            self.file.close()
-            self.file = open(self.path, "rb")  # pylint: disable=consider-using-with
+        if new is not None and not os.path.sameopenfile(new.fileno(), self.file.fileno()):
+            self.file, new = new, self.file
+        if new is not None:
+            new.close()
         return [json.loads(line) for line in lines]
 
-    def wait_for(self, event, pids):
-        """Until it has told that event of each of these."""
+    def wait_for(self, event, pids, rule_name="all"):
+        """Until it has told that event of each of these, by that rule: of what came before, it may
+        still tell when something else is so already."""
         missing = set(pids)
 
         def told():
             missing.difference_update(entry["pid"] for entry in self.entries()
-                                      if entry["event"] == event)
+                                      if entry["event"] == event
+                                      and entry["rule"]["name"] == rule_name)
             return not missing
-        wait_until(told, f"\"{event}\" of {len(missing)} processes")
+        wait_until(told, lambda: f"\"{event}\" of {len(missing)} processes of {len(pids)}, "
+                                 f"{sorted(missing)[:10]} among them")
 
 
 class Strace:

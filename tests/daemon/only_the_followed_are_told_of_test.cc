@@ -2,22 +2,16 @@
 // Whoever is not followed wakes nobody: neither his end nor his new name is recorded, and those of
 // the followed are.
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <map>
-#include <optional>
 #include <vector>
 
-#include "daemon/process_events.h"
+#include "process_events_test.h"
 
 namespace mpol::daemon {
 namespace {
-
-constexpr int kPatienceMs = 10'000;
 
 // A child that takes a name and ends, once it is told to.
 class Child {
@@ -45,35 +39,15 @@ class Child {
     pid_t pid_ = -1;
 };
 
-class FollowedTest : public ::testing::Test {
+class FollowedTest : public EventsTest {
   protected:
-    void SetUp() override {
-        Wish wish;
-        wish.followed_only = true;
-        auto opened = ProcessEvents::open(
-            [this](const ProcessEvent& event) { seen_[event.pid].push_back(event.kind); }, wish);
-        if (!opened) {
-            const control::Failure& failure = opened.error();
-            if (failure.err == EPERM || failure.err == EACCES || failure.err == EINVAL) {
-                GTEST_SKIP() << failure.what;
-            }
-            FAIL() << failure.what;
-        }
-        events_.emplace(std::move(*opened));
-    }
-    // Until the process's end was told: all that came before it has been, too.
-    bool wait_for_exit(pid_t pid) {
-        for (;;) {
-            events_->dispatch();
-            const auto& kinds = seen_[pid];
-            if (!kinds.empty() && kinds.back() == ProcessEventKind::kExit) return true;
-            pollfd waiting{events_->fd(), POLLIN, 0};
-            if (::poll(&waiting, 1, kPatienceMs) != 1) return false;
-        }
-    }
+    FollowedTest() : EventsTest({.followed_only = true}) {}
 
-    std::map<pid_t, std::vector<ProcessEventKind>> seen_;
-    std::optional<ProcessEvents> events_;
+    std::vector<ProcessEventKind> kinds_of(pid_t pid) {
+        std::vector<ProcessEventKind> kinds;
+        for (const ProcessEvent& event : seen_[pid]) kinds.push_back(event.kind);
+        return kinds;
+    }
 };
 
 using Kinds = std::vector<ProcessEventKind>;
@@ -89,9 +63,10 @@ TEST_F(FollowedTest, HearsOfTheFollowedOnly) {
     ASSERT_TRUE(followed_before.run());
     ASSERT_TRUE(followed.run());
     ASSERT_TRUE(wait_for_exit(followed.pid()));
-    EXPECT_EQ(seen_[followed.pid()], (Kinds{ProcessEventKind::kRename, ProcessEventKind::kExit}));
-    EXPECT_EQ(seen_[stranger.pid()], Kinds{});
-    EXPECT_EQ(seen_[followed_before.pid()], Kinds{});
+    EXPECT_EQ(kinds_of(followed.pid()),
+              (Kinds{ProcessEventKind::kRename, ProcessEventKind::kExit}));
+    EXPECT_EQ(kinds_of(stranger.pid()), Kinds{});
+    EXPECT_EQ(kinds_of(followed_before.pid()), Kinds{});
 }
 
 TEST_F(FollowedTest, HearsOfTheChildrenOfTheFollowedOnly) {
@@ -102,9 +77,9 @@ TEST_F(FollowedTest, HearsOfTheChildrenOfTheFollowedOnly) {
     ASSERT_TRUE(not_ours.run());
     ASSERT_TRUE(ours.run());
     ASSERT_TRUE(wait_for_exit(ours.pid()));
-    EXPECT_EQ(seen_[ours.pid()],
+    EXPECT_EQ(kinds_of(ours.pid()),
               (Kinds{ProcessEventKind::kFork, ProcessEventKind::kRename, ProcessEventKind::kExit}));
-    EXPECT_EQ(seen_[not_ours.pid()], Kinds{});
+    EXPECT_EQ(kinds_of(not_ours.pid()), Kinds{});
 }
 
 TEST_F(FollowedTest, PidsThatNoKernelGivesOutAreNobodys) {
@@ -117,7 +92,7 @@ TEST_F(FollowedTest, PidsThatNoKernelGivesOutAreNobodys) {
     ASSERT_TRUE(stranger.run());
     ASSERT_TRUE(followed.run());
     ASSERT_TRUE(wait_for_exit(followed.pid()));
-    EXPECT_EQ(seen_[stranger.pid()], Kinds{});
+    EXPECT_EQ(kinds_of(stranger.pid()), Kinds{});
 }
 
 }  // namespace

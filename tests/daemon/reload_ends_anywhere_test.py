@@ -28,6 +28,7 @@ def fail_points():
 
 
 ALL = fail_points()
+RELOADS = [point for point in ALL if point[1].startswith("reload-")]
 
 
 class Board:
@@ -101,9 +102,7 @@ class ReloadTest(unittest.TestCase):
         self.subject.poke()
 
     def test_it_dies(self):
-        for point, text, _ in ALL:
-            if not text.startswith("reload-"):
-                continue
+        for point, text, _ in RELOADS:
             with self.subTest(text):
                 self.reload_under(point, DIE)
                 self.assertEqual(self.daemon.process.wait(harness.SECONDS_MAX), -signal.SIGKILL)
@@ -116,9 +115,7 @@ class ReloadTest(unittest.TestCase):
                 self.go_back()
 
     def test_it_stops(self):
-        for point, text, _ in ALL:
-            if not text.startswith("reload-"):
-                continue
+        for point, text, _ in RELOADS:
             with self.subTest(text):
                 self.reload_under(point, STOP)
                 harness.wait_until(lambda: is_stopped(self.daemon.process.pid), "it to stop")
@@ -128,9 +125,7 @@ class ReloadTest(unittest.TestCase):
                 self.go_back()
 
     def test_its_calls_fail(self):
-        for point, text, errnos in ALL:
-            if not text.startswith("reload-"):
-                continue
+        for point, text, errnos in RELOADS:
             for name in errnos:
                 with self.subTest(f"{text} {name}"):
                     self.reload_under(point, getattr(errno, name))
