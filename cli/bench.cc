@@ -78,9 +78,10 @@ Result<size_t> buffer_of(const Arguments& arguments) {
     if (arguments.buffer.empty()) return arguments.quick ? kBufferQuick : kBufferFull;
     const std::optional<uint64_t> bytes = parse_bytes(arguments.buffer);
     if (!bytes || *bytes < kBufferLeast) {
-        return misused(fmt::format("--buffer wants {} or more, as bytes or with K, M, G or T, not {}",
-                                   bytes_words(kBufferLeast), in_quotes(arguments.buffer)),
-                       "--buffer 128M");
+        return misused(
+            fmt::format("--buffer wants {} or more, as bytes or with K, M, G or T, not {}",
+                        bytes_words(kBufferLeast), in_quotes(arguments.buffer)),
+            "--buffer 128M");
     }
     return *bytes;
 }

@@ -202,7 +202,8 @@ std::string pending_note(bool stopped, std::optional<pid_t> tid, bool helper) {
 std::string behind_note(const std::vector<pid_t>& behind) {
     if (behind.empty()) return {};
     return fmt::format(
-        "note: {} not caught up: {}; heap memory follows already, stacks and direct mappings follow "
+        "note: {} not caught up: {}; heap memory follows already, stacks and direct mappings "
+        "follow "
         "at the next allocation\n",
         count_words(behind.size(), "thread") + (behind.size() == 1 ? " has" : " have"),
         ids_words(behind));

@@ -30,8 +30,7 @@ Result<void> check(const Arguments& arguments, size_t offset, Change& change) {
                                                     change.allowed, arguments.allow_absent);
     if (!policy) return tl::unexpected(policy.error());
     if (change.kind && change.kind->kind != MPOL_CTL_KIND_LARGE && has_own_weights(*policy)) {
-        return misused(fmt::format("{} takes no weights of its own",
-                                   kind_name(change.kind->kind)),
+        return misused(fmt::format("{} takes no weights of its own", kind_name(change.kind->kind)),
                        "the machine's weights: weighted-interleave:nodes");
     }
     const Result<NodeMask> effective =
@@ -136,8 +135,7 @@ Result<void> settle_kind(const Target& target, Change& change) {
 
 bool wait_for(const Target& target, std::optional<control::ThreadSlot> slot, const Change& change) {
     if (slot && change.kind) {
-        return target.wait_own_kind(*slot, change.kind->kind, change.generation,
-                                    change.timeout_ms);
+        return target.wait_own_kind(*slot, change.kind->kind, change.generation, change.timeout_ms);
     }
     if (slot) return target.wait_thread(*slot, change.generation, change.timeout_ms);
     if (change.kind) {
@@ -146,7 +144,8 @@ bool wait_for(const Target& target, std::optional<control::ThreadSlot> slot, con
     return target.wait_process(change.generation, change.timeout_ms);
 }
 
-Result<Answer> publish_and_wait(Target& target, std::optional<control::ThreadSlot> slot, Change change) {
+Result<Answer> publish_and_wait(Target& target, std::optional<control::ThreadSlot> slot,
+                                Change change) {
     const uint64_t begin = sys::monotonic_ns();
     // Writers hold the lock for microseconds: one that is stuck should make nobody wait longer.
     const auto generation = publish(target, slot, change, kTimeoutMsDefault);
@@ -160,10 +159,9 @@ Result<Answer> publish_and_wait(Target& target, std::optional<control::ThreadSlo
     if (change.applied && !slot && !change.kind) {
         (void)target.wait_all_threads(change.generation, std::min(kCatchUpMs, change.timeout_ms));
     }
-    const Result<void> settled =
-        slot          ? settle_thread(target, *slot, change)
-        : change.kind ? settle_kind(target, change)
-                      : settle_process(target, change);
+    const Result<void> settled = slot          ? settle_thread(target, *slot, change)
+                                 : change.kind ? settle_kind(target, change)
+                                               : settle_process(target, change);
     if (!settled) return tl::unexpected(settled.error());
     const char state = state_of(change.pid);
     change.stopped = state == 'T' || state == 't';
@@ -205,7 +203,8 @@ Result<Answer> change_policy(const Arguments& arguments, bool to_nothing) {
     if (name->tid && arguments.process) {
         return misused("--process is for a whole process: name PID, not PID/TID");
     }
-    if (arguments.migrate && arguments.no_wait) return misused("--migrate waits: leave out --no-wait");
+    if (arguments.migrate && arguments.no_wait)
+        return misused("--migrate waits: leave out --no-wait");
     if (!arguments.rate.empty() && !arguments.migrate) return misused("--rate is for --migrate");
     if (const auto rate = parse_rate(arguments.rate); !rate) return tl::unexpected(rate.error());
     Change change;

@@ -22,9 +22,9 @@ Wanted::Wanted(const RegionView& region, const Placing& placing) : placing_(plac
 }
 
 const NodeMask& Wanted::nodes_at(uint64_t address) const {
-    const auto after = std::upper_bound(
-        stretches_.begin(), stretches_.end(), address,
-        [](uint64_t at, const Stretch& stretch) { return at < stretch.start; });
+    const auto after =
+        std::upper_bound(stretches_.begin(), stretches_.end(), address,
+                         [](uint64_t at, const Stretch& stretch) { return at < stretch.start; });
     return after == stretches_.begin() ? nodes_ : std::prev(after)->nodes;
 }
 

@@ -25,7 +25,9 @@ using control::Watch;
 constexpr size_t kNamesMax = 4096;
 
 volatile sig_atomic_t interrupted = 0;
-void on_interrupt(int) { interrupted = 1; }
+void on_interrupt(int) {
+    interrupted = 1;
+}
 
 class Threads {
   public:
@@ -102,7 +104,8 @@ Result<Answer> watch(const Arguments& arguments) {
     ::sigaction(SIGINT, &action, nullptr);
     const auto end = watch_until_end(arguments, *target);
     if (!end) {
-        return failed(errno, fmt::format("can't write to standard output: {}", std::strerror(errno)));
+        return failed(errno,
+                      fmt::format("can't write to standard output: {}", std::strerror(errno)));
     }
     return Answer{Status::kOk, *end};
 }

@@ -46,10 +46,8 @@ constexpr Name kErrors[] = {
 };
 
 constexpr Name kOrigins[] = {
-    {MPOL_CTL_ORIGIN_PROGRAM, "program"},
-    {MPOL_CTL_ORIGIN_LAUNCHER, "launcher"},
-    {MPOL_CTL_ORIGIN_OUTSIDE, "outside"},
-    {MPOL_CTL_ORIGIN_INHERITED, "inherited"},
+    {MPOL_CTL_ORIGIN_PROGRAM, "program"}, {MPOL_CTL_ORIGIN_LAUNCHER, "launcher"},
+    {MPOL_CTL_ORIGIN_OUTSIDE, "outside"}, {MPOL_CTL_ORIGIN_INHERITED, "inherited"},
     {MPOL_CTL_ORIGIN_DAEMON, "daemon"},
 };
 

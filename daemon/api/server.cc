@@ -133,7 +133,8 @@ control::Result<Server> Server::listen(sd_event* loop, Service& service, const s
     auto socket = listen_at(path, mode);
     if (!socket) return tl::unexpected(socket.error());
     auto listener = std::make_unique<Listener>(service, path, std::move(*socket));
-    if (!listener->watch(loop)) return tl::unexpected(control::fail(ENOMEM, path + " can't be watched"));
+    if (!listener->watch(loop))
+        return tl::unexpected(control::fail(ENOMEM, path + " can't be watched"));
     return Server(std::move(listener));
 }
 

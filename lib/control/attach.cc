@@ -45,7 +45,8 @@ Result<std::vector<int>> segment_descriptors(pid_t pid, int proc_fd) {
     }
     std::vector<int> found;
     DIR* const dir = ::fdopendir(dir_fd);
-    if (dir == nullptr) {  // Its fstat says ENOENT once the process is reaped (Linux 6.2 and later).
+    // Its fstat says ENOENT once the process is reaped (Linux 6.2 and later).
+    if (dir == nullptr) {
         ::close(dir_fd);
         return tl::unexpected(fail(ESRCH, fmt::format("no process {}", pid)));
     }
@@ -158,7 +159,8 @@ Result<Mapped> map_segment(pid_t pid, int fd, Access access, const TaskIds& ids)
     };
     struct stat status {};
     if (::fstat(fd, &status) != 0 || status.st_size != sizeof(mpol_ctl)) {
-        return refuse(fmt::format("its size is {} bytes, not {}", status.st_size, sizeof(mpol_ctl)));
+        return refuse(
+            fmt::format("its size is {} bytes, not {}", status.st_size, sizeof(mpol_ctl)));
     }
     const int seals = ::fcntl(fd, F_GET_SEALS);
     if (seals < 0 || (seals & kSealsNeeded) != kSealsNeeded) {
@@ -210,8 +212,9 @@ Result<Target> Target::attach(pid_t pid, Access access) {
             if (errno == EACCES || errno == EPERM) {
                 failure = not_permitted(pid);
             } else if (errno != ENOENT) {  // ENOENT: closed meanwhile.
-                failure = fail(errno, fmt::format("can't open the control segment of process {}: {}",
-                                                  pid, std::strerror(errno)));
+                failure =
+                    fail(errno, fmt::format("can't open the control segment of process {}: {}", pid,
+                                            std::strerror(errno)));
             }
             continue;
         }
@@ -228,7 +231,9 @@ Result<Target> Target::attach(pid_t pid, Access access) {
     return tl::unexpected(failure);
 }
 
-Target::Target(Target&& other) noexcept { *this = std::move(other); }
+Target::Target(Target&& other) noexcept {
+    *this = std::move(other);
+}
 
 Target& Target::operator=(Target&& other) noexcept {
     std::swap(pid_, other.pid_);

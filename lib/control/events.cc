@@ -55,6 +55,8 @@ void record_event(const EventFacts& facts) {
     if (now_ns < load(header.watch_until_ns)) sys::futex_wake(&header.event_bell, INT32_MAX);
 }
 
-void forget_events() { rows.store(Rows::kUntouched, std::memory_order_release); }
+void forget_events() {
+    rows.store(Rows::kUntouched, std::memory_order_release);
+}
 
 }  // namespace mpol::control

@@ -39,7 +39,8 @@ void take_field(std::string_view field, NumaMapsLine& line) {
     uint64_t number = 0;
     constexpr std::string_view kPageSize = "kernelpagesize_kB=";
     if (field.starts_with('N') && (rest.remove_prefix(1), take_number(rest, node)) &&
-        rest.starts_with('=') && (rest.remove_prefix(1), take_number(rest, number)) && node < kMaxNodes) {
+        rest.starts_with('=') && (rest.remove_prefix(1), take_number(rest, number)) &&
+        node < kMaxNodes) {
         line.pages[node] += number;
     } else if (field.starts_with(kPageSize)) {
         rest = field.substr(kPageSize.size());
@@ -82,7 +83,8 @@ std::optional<Policy> parse_printed_policy(std::string_view text) {
 }
 
 std::optional<Policy> kernel_task_policy(pid_t pid, pid_t tid) {
-    FILE* const file = std::fopen(fmt::format("/proc/{}/task/{}/numa_maps", pid, tid).c_str(), "re");
+    FILE* const file =
+        std::fopen(fmt::format("/proc/{}/task/{}/numa_maps", pid, tid).c_str(), "re");
     if (file == nullptr) return std::nullopt;
     char* text = nullptr;
     size_t capacity = 0;

@@ -91,8 +91,8 @@ int write_whole(int fd, const void* data, size_t size, off_t at) {
     return static_cast<size_t>(written) == size ? 0 : -EIO;
 }
 
-// Errors and the epoch of the private segment go along; the mapping hides them. So do the kinds, and
-// what a daemon keeps, of a forked child's parent.
+// Errors and the epoch of the private segment go along; the mapping hides them. So do the kinds,
+// and what a daemon keeps, of a forked child's parent.
 void write_private(int fd, Making& making) {
     const auto write = [&](const void* data, size_t size, off_t at) {
         making.go_on(MPOL_CTL_SEGMENT_PWRITE, [&] { return write_whole(fd, data, size, at); });
@@ -128,8 +128,8 @@ constinit sys::FileId published_file;
 // -1: the program has closed it, and may have put its own there.
 int own_descriptor() {
     sys::FileId there;
-    const bool ours = published_fd >= 0 && sys::identify(published_fd, there) == 0 &&
-                      there == published_file;
+    const bool ours =
+        published_fd >= 0 && sys::identify(published_fd, there) == 0 && there == published_file;
     return ours ? published_fd : -1;
 }
 
@@ -141,9 +141,9 @@ bool replace_inherited(int fd) {
     return sys::replace(published_fd, fd) == published_fd;
 }
 
-// Moves fd out of the way of the program's own numbers: high, and beyond the soft limit, where a loop
-// that closes or looks at all descriptors doesn't come by; else high below the limit; the old number
-// where there is no room.
+// Moves fd out of the way of the program's own numbers: high, and beyond the soft limit, where a
+// loop that closes or looks at all descriptors doesn't come by; else high below the limit; the old
+// number where there is no room.
 int move_high(int fd) {
     if (replace_inherited(fd)) {
         sys::close(fd);
@@ -159,9 +159,9 @@ int move_high(int fd) {
     }
     if (high < 0) {
         const uint64_t ceiling = std::min(limit, kDescriptorCeiling);
-        high = sys::duplicate_above(fd, static_cast<int>(ceiling > 2 * kDescriptorHeadroom
-                                                             ? ceiling - kDescriptorHeadroom
-                                                             : ceiling / 2));
+        high = sys::duplicate_above(
+            fd, static_cast<int>(ceiling > 2 * kDescriptorHeadroom ? ceiling - kDescriptorHeadroom
+                                                                   : ceiling / 2));
     }
     if (high < 0) return fd;
     sys::close(fd);

@@ -27,9 +27,10 @@ void give(unsigned slot) {
     taken[slot / 64].fetch_and(~(uint64_t{1} << (slot % 64)), std::memory_order_release);
 }
 
-// What a writer who looked at the slot's former life is about to publish in its own kinds' rows fails.
-// Sequentially consistent with the claim before it: a writer announces the row, then looks whose
-// the slot is (Target::publish_own_kind). False: a writer, perhaps dead, is still filling a row in.
+// What a writer who looked at the slot's former life is about to publish in its own kinds' rows
+// fails. Sequentially consistent with the claim before it: a writer announces the row, then looks
+// whose the slot is (Target::publish_own_kind). False: a writer, perhaps dead, is still filling a
+// row in.
 bool renew_own_kinds(unsigned slot) {
     const uint32_t kinds = __atomic_load_n(&local.slots[slot].kinds, __ATOMIC_SEQ_CST);
     for (unsigned kind = 0; kind < MPOL_CTL_KINDS; ++kind) {

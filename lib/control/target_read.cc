@@ -73,8 +73,7 @@ ProcessState Target::process() const {
     state.status = load(header.status);
     uint64_t word = 0;
     NodeMask nodes;
-    if (latch_read(effective_latch(*segment_), nodes.words, word) &&
-        (word & kHasPolicy) != 0) {
+    if (latch_read(effective_latch(*segment_), nodes.words, word) && (word & kHasPolicy) != 0) {
         state.effective = nodes;
     }
     if (latch_read(allowed_latch(*segment_), nodes.words, word)) state.allowed = nodes;
@@ -179,9 +178,8 @@ uint64_t Target::counter(mpol_ctl_counter which) const {
 Result<ThreadSlot> Target::slot_of(pid_t tid) const {
     const std::optional<pid_t> inner = inner_tid(proc_fd_, tid);
     if (!inner) {
-        return tl::unexpected(
-            fail(ESRCH, fmt::format("process {} has no thread {}", pid_, tid),
-                 fmt::format("mpol get {} lists its threads", pid_)));
+        return tl::unexpected(fail(ESRCH, fmt::format("process {} has no thread {}", pid_, tid),
+                                   fmt::format("mpol get {} lists its threads", pid_)));
     }
     for (const ThreadState& state : threads()) {
         if (state.tid == *inner) return ThreadSlot(state.slot, state.tid);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Target: publishing, asking, and waiting for the target to act.
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -69,7 +69,8 @@ Result<uint64_t> Target::publish_process(const std::optional<Policy>& policy, in
         // Only writers change this word, and the lock is ours: it can't fail on an honest segment.
         if (!publish_one(*segment_, 0, latch, SharedMemory::load(*latch.word), policy, origin)) {
             return tl::unexpected(fail(EPROTO, fmt::format("the control segment of process {} "
-                                                           "changed under the lock", pid_)));
+                                                           "changed under the lock",
+                                                           pid_)));
         }
         return generation(SharedMemory::load(*latch.word));
     });
@@ -103,8 +104,7 @@ Result<uint64_t> Target::publish_own_kind(ThreadSlot slot, const KindName& name,
         mpol_ctl_slot& thread = segment_->slots[slot.slot];
         mpol_ctl_kind& row = segment_->own_kinds[name.kind][slot.slot];
         const auto at = reinterpret_cast<char*>(&row) - reinterpret_cast<char*>(segment_);
-        if (!has_own_row(*segment_, name.kind, slot.slot) &&
-            back_row(fd_, at, sizeof(row)) != 0) {
+        if (!has_own_row(*segment_, name.kind, slot.slot) && back_row(fd_, at, sizeof(row)) != 0) {
             return tl::unexpected(fail(errno, fmt::format("no memory for a thread's row in the "
                                                           "control segment of process {}",
                                                           pid_)));
@@ -140,7 +140,8 @@ Result<uint64_t> Target::publish_kind(const KindName& name, const std::optional<
         if (load(published) == 0 &&
             back_row(fd_, MPOL_CTL_KINDS_OFFSET, sizeof(segment_->kinds)) != 0) {
             return tl::unexpected(fail(errno, fmt::format("no memory for the kinds' rows in the "
-                                                          "control segment of process {}", pid_)));
+                                                          "control segment of process {}",
+                                                          pid_)));
         }
         const SharedLatch latch = kind_latch(*segment_, name.kind);
         const uint64_t seen = SharedMemory::load(*latch.word);
@@ -149,7 +150,8 @@ Result<uint64_t> Target::publish_kind(const KindName& name, const std::optional<
         __atomic_fetch_or(&published, 1U << name.kind, __ATOMIC_ACQ_REL);
         if (!publish_one(*segment_, 1 + MPOL_CTL_SLOTS + name.kind, latch, seen, policy, origin)) {
             return tl::unexpected(fail(EPROTO, fmt::format("the control segment of process {} "
-                                                           "changed under the lock", pid_)));
+                                                           "changed under the lock",
+                                                           pid_)));
         }
         return next;
     });
@@ -162,7 +164,8 @@ Result<uint64_t> Target::publish_everywhere(const std::optional<Policy>& policy,
         const SharedLatch latch = process_latch(*segment_);
         if (!publish_one(*segment_, 0, latch, SharedMemory::load(*latch.word), policy, origin)) {
             return tl::unexpected(fail(EPROTO, fmt::format("the control segment of process {} "
-                                                           "changed under the lock", pid_)));
+                                                           "changed under the lock",
+                                                           pid_)));
         }
         return generation(SharedMemory::load(*latch.word));
     });
@@ -183,12 +186,13 @@ Result<Answer> Target::ask(const Request& request, int timeout_ms) {
     const Result<uint64_t> asked = locked(timeout_ms, [&]() -> Result<uint64_t> {
         row = free_request();
         if (row == nullptr) {
-            return tl::unexpected(
-                fail(EBUSY, fmt::format("process {} has {} requests to answer already", pid_,
-                                        MPOL_CTL_REQUESTS), "try again"));
+            return tl::unexpected(fail(EBUSY,
+                                       fmt::format("process {} has {} requests to answer already",
+                                                   pid_, MPOL_CTL_REQUESTS),
+                                       "try again"));
         }
-        const uint64_t word = next_generation(SharedMemory::load(row->word)) &
-                              ~MPOL_CTL_REQUEST_STATE;
+        const uint64_t word =
+            next_generation(SharedMemory::load(row->word)) & ~MPOL_CTL_REQUEST_STATE;
         store(row->asked_ns, sys::monotonic_ns());
         store(row->op, static_cast<uint32_t>(request.op));
         store(row->start, request.start);
@@ -211,8 +215,8 @@ Result<Answer> Target::ask(const Request& request, int timeout_ms) {
                  "it acts at its next allocation"));
     }
     if (load(row->word) != (*asked | MPOL_CTL_REQUEST_DONE)) {
-        return tl::unexpected(fail(EBUSY, fmt::format("the answer of process {} was overwritten",
-                                                      pid_)));
+        return tl::unexpected(
+            fail(EBUSY, fmt::format("the answer of process {} was overwritten", pid_)));
     }
     Answer answer;
     answer.result = load(row->result);

@@ -23,8 +23,7 @@ constexpr uint64_t kUnfinishedNs = 500'000'000;
 }  // namespace
 
 // The number first: from the renewal on every event is recorded.
-Watch::Watch(Target& target)
-    : target_(&target), next_(load(target.segment_->header.event_head)) {
+Watch::Watch(Target& target) : target_(&target), next_(load(target.segment_->header.event_head)) {
     renew(sys::monotonic_ns());
 }
 
@@ -83,7 +82,8 @@ Watch::Found Watch::look() {
 
 Watch::Outcome Watch::next(int timeout_ms) {
     const uint64_t begin = sys::monotonic_ns();
-    const uint64_t limit = timeout_ms < 0 ? ~uint64_t{0} : static_cast<uint64_t>(timeout_ms) * 1'000'000;
+    const uint64_t limit =
+        timeout_ms < 0 ? ~uint64_t{0} : static_cast<uint64_t>(timeout_ms) * 1'000'000;
     for (bool alive = true;;) {
         const uint32_t bell = load(target_->segment_->header.event_bell);
         const Found found = look();

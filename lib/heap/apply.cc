@@ -72,7 +72,7 @@ struct Bound {
     bool process_keeps_cached = false;
     uint64_t slots[MPOL_CTL_SLOTS / 64]{};
     uint64_t purged[MPOL_CTL_SLOTS / 64]{};  // scopes of those slots, to be purged
-    uint32_t kinds = 0;  // bits
+    uint32_t kinds = 0;                      // bits
     bool any = false;
 };
 static_assert(kScopesMax <= MPOL_CTL_SLOTS);
@@ -93,8 +93,7 @@ void rebind_scope(ScopeId id, const NodeMask& old_allowed, const NodeMask& new_a
     if (!binding.set) return;
     binding.effective = rebind(binding.policy, binding.effective, old_allowed, new_allowed);
     // A preferred node outside the cpuset can't be asked for again; mappings that have it keep it.
-    if (!follows_allowed_nodes(binding.policy.mode) &&
-        !binding.effective.subset_of(new_allowed)) {
+    if (!follows_allowed_nodes(binding.policy.mode) && !binding.effective.subset_of(new_allowed)) {
         return;
     }
     bind_scope(id, binding);
@@ -188,8 +187,8 @@ void bind_as_asked(Bound& bound) {
     bind_process_as_asked(bound);
     // Before the process's: what was taken back from a thread is the process's.
     bound.any |= bind_own_kinds();
-    bound.kinds = bind_kinds(
-        [](void* pass) { return sync_allowed(*static_cast<Bound*>(pass)); }, &bound);
+    bound.kinds =
+        bind_kinds([](void* pass) { return sync_allowed(*static_cast<Bound*>(pass)); }, &bound);
     bound.any |= bound.kinds != 0;
     if (!several_scopes.load(std::memory_order_acquire)) return;
     const unsigned used = std::min(load(local.header.slots_used), MPOL_CTL_SLOTS);

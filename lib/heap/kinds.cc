@@ -40,7 +40,9 @@ constinit State states[MPOL_CTL_KINDS];
 // jemalloc's own value, which no allocation reaches. 0: not looked at yet.
 constinit size_t threshold_off = 0;
 
-State& state_of(Kind kind) { return states[static_cast<unsigned>(kind)]; }
+State& state_of(Kind kind) {
+    return states[static_cast<unsigned>(kind)];
+}
 
 bool read_row(unsigned kind, control::PolicyWords& words, KindAsked& ret_asked) {
     return read_kind_row(local.kinds[kind], control::kind_latch(local, kind), words, ret_asked);
@@ -112,8 +114,8 @@ int bind_kind(Kind kind, const KindAsked& asked, const Binding& binding) {
 int bind_as_asked(Kind kind, const KindAsked& asked, SyncAllowed* sync_allowed, void* pass) {
     Binding binding;
     if (asked.set) {
-        if (kind == Kind::kLarge && (asked.threshold < MPOL_CTL_THRESHOLD_MIN ||
-                                     asked.threshold <= cached_bytes_max())) {
+        if (kind == Kind::kLarge &&
+            (asked.threshold < MPOL_CTL_THRESHOLD_MIN || asked.threshold <= cached_bytes_max())) {
             return -ERANGE;
         }
         // Weights of one's own are made of stretches of a region, and these two have no regions.

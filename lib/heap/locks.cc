@@ -41,11 +41,15 @@ int close_gates(unsigned count, GateAt gate_at) {
     return 0;
 }
 
-Gate& outer_gate(unsigned index) { return *kGates[index]; }
+Gate& outer_gate(unsigned index) {
+    return *kGates[index];
+}
 constexpr unsigned kOuterGates = sizeof(kGates) / sizeof(kGates[0]);
 
 // No scope comes into being while apply_mutex is held.
-Gate& growth_gate(unsigned id) { return scope_at(static_cast<ScopeId>(id)).growth; }
+Gate& growth_gate(unsigned id) {
+    return scope_at(static_cast<ScopeId>(id)).growth;
+}
 
 int close_inner() {
     if (const int err = close_gates(scope_count(), growth_gate); err != 0) return err;
@@ -104,7 +108,9 @@ int drop_all_locks() {
     return 0;
 }
 
-bool holds_all_locks() { return holds_all; }
+bool holds_all_locks() {
+    return holds_all;
+}
 
 InsideMappings::InsideMappings() {
     const unsigned before = inside_mappings.load(std::memory_order_relaxed);
@@ -125,7 +131,8 @@ InsideMappings::~InsideMappings() {
 void take_locks_for_fork() {
     held_before_fork = holds_all;
     if (held_before_fork) {
-        // Threads may be waiting at these gates inside jemalloc's locks, which fork is about to take.
+        // Threads may be waiting at these gates inside jemalloc's locks, which fork is about to
+        // take.
         open_growth();
         return;
     }

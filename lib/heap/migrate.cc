@@ -185,7 +185,7 @@ int64_t migrate_some() {
     if (walk.outdated()) {
         ++job.rewrites;
         std::construct_at(&walk_storage.walk);
-    walk.begin(job.everything, job.scope, job.large, job.tally);
+        walk.begin(job.everything, job.scope, job.large, job.tally);
     }
     bool over = false;
     const int err = walk.mover().settled() ? walk.advance(job.tally, over) : run_batch(now);

@@ -186,9 +186,8 @@ int Mover::run_batch(unsigned limit, Tally& tally, unsigned& ret_pages) {
     if (whole_) return run_whole(tally, ret_pages);
     const int to = home_[first_];
     const unsigned count = ret_pages = collect(std::min(limit, kPagesPerHuge));
-    int result = sys::fallible(sys::FailPoint::kMigrateMove, [&] {
-        return sys::move_pages(count, batch_, nodes_, status_);
-    });
+    int result = sys::fallible(sys::FailPoint::kMigrateMove,
+                               [&] { return sys::move_pages(count, batch_, nodes_, status_); });
     (void)fail_point(sys::FailPoint::kMigrateMoved);
     if (result == -EPERM || result == -ENOSYS) return result;
     // Of the call as a whole it says that the process's cpuset leaves the node out.

@@ -50,7 +50,9 @@ int remove_notifier(const mpol_notifier_ops& ops, void* context) {
     return -ENOENT;
 }
 
-bool in_notifier() { return inside_callback; }
+bool in_notifier() {
+    return inside_callback;
+}
 
 void Notice::tell(bool end) {
     const sys::ErrnoGuard guard;
@@ -62,7 +64,8 @@ void Notice::tell(bool end) {
     for (const Notifier& one : notifiers) {
         const auto call = end ? one.ops.range_end : one.ops.range_start;
         // Not changed by a const_cast of ours: the program's own memory.
-        if (one.registered && call != nullptr) call(one.context, event_, const_cast<void*>(start_), size_);
+        if (one.registered && call != nullptr)
+            call(one.context, event_, const_cast<void*>(start_), size_);
     }
     inside_callback = nested;
 }

@@ -30,7 +30,9 @@ struct State {
 };
 constinit State states[MPOL_CTL_SLOTS]{};
 
-mpol_ctl_kind& row_of(unsigned slot) { return local.own_kinds[MPOL_CTL_KIND_LARGE][slot]; }
+mpol_ctl_kind& row_of(unsigned slot) {
+    return local.own_kinds[MPOL_CTL_KIND_LARGE][slot];
+}
 
 bool read_asked(unsigned slot, KindAsked& ret_asked) {
     const mpol_ctl_kind& row = row_of(slot);

@@ -184,8 +184,8 @@ unsigned create_region(ScopeId scope, size_t size, size_t alignment) {
     return row;
 }
 
-// Of a region that starts there. Where a part can't be had because there are too many mappings (in a
-// forked child the two sides of the cut stay two), the whole rest can: it is one mapping already.
+// Of a region that starts there. Where a part can't be had because there are too many mappings (in
+// a forked child the two sides of the cut stay two), the whole rest can: it is one mapping already.
 // 0, and how far it is committed; or -errno.
 int commit_between(uintptr_t start, size_t from, size_t& to, size_t region_size) {
     auto* const at = reinterpret_cast<void*>(start + from);
@@ -325,9 +325,9 @@ void* carve(ScopeId scope, size_t size, size_t alignment) {
     if (__builtin_expect(control::copied(), 0)) meet_copy();
     void* const at = carve_own(scope, size, alignment);
     if (at != nullptr || scope == kProcessScope) return at;
-    // The kernel allows no more mappings (vm.max_map_count) or memory, and plain jemalloc would go on
-    // in what it has: so does the scope, in what the process has reserved. As of all memory that is
-    // in no region of its scope, the process is its owner.
+    // The kernel allows no more mappings (vm.max_map_count) or memory, and plain jemalloc would go
+    // on in what it has: so does the scope, in what the process has reserved. As of all memory that
+    // is in no region of its scope, the process is its owner.
     return carve_own(kProcessScope, size, alignment);
 }
 

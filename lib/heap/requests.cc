@@ -87,6 +87,8 @@ bool serve_requests() {
     return any;
 }
 
-void renew_requests() { requests_mutex.renew(); }
+void renew_requests() {
+    requests_mutex.renew();
+}
 
 }  // namespace mpol::heap

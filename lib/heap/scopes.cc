@@ -29,7 +29,8 @@ constinit unsigned waiting_count = 0;
 
 void* extent_alloc(ExtentHooks* hooks, void* new_addr, size_t size, size_t alignment, bool* zero,
                    bool* commit, unsigned) {
-    if (new_addr != nullptr) return nullptr;  // Growing in place is jemalloc's option, not its need.
+    if (new_addr != nullptr)
+        return nullptr;  // Growing in place is jemalloc's option, not its need.
     const sys::ErrnoGuard guard;
     const auto id = static_cast<ScopeId>(reinterpret_cast<Scope*>(hooks) - scopes);
     void* at = carve(id, size, std::max(alignment, kPage));
@@ -43,8 +44,12 @@ bool extent_purge(ExtentHooks*, void* at, size_t, size_t offset, size_t length, 
     return give_back_pages(static_cast<char*>(at) + offset, length, MADV_DONTNEED) != 0;
 }
 
-bool extent_split(ExtentHooks*, void*, size_t, size_t, size_t, bool, unsigned) { return false; }
-bool extent_merge(ExtentHooks*, void*, size_t, void*, size_t, bool, unsigned) { return false; }
+bool extent_split(ExtentHooks*, void*, size_t, size_t, size_t, bool, unsigned) {
+    return false;
+}
+bool extent_merge(ExtentHooks*, void*, size_t, void*, size_t, bool, unsigned) {
+    return false;
+}
 
 // No dalloc: with opt.retain jemalloc keeps its extents, and giving addresses back would lose the
 // policy on them.
@@ -67,8 +72,12 @@ bool make_arena(ScopeId id, const Binding& first) {
 
 }  // namespace
 
-Scope& scope_at(ScopeId id) { return scopes[id]; }
-unsigned scope_count() { return scopes_made.load(std::memory_order_acquire); }
+Scope& scope_at(ScopeId id) {
+    return scopes[id];
+}
+unsigned scope_count() {
+    return scopes_made.load(std::memory_order_acquire);
+}
 
 ScopeId make_kind_scope(bool with_arena, const Binding& first) {
     const auto id = static_cast<ScopeId>(scopes_made.load(std::memory_order_relaxed));
@@ -83,8 +92,7 @@ ScopeId make_kind_scope(bool with_arena, const Binding& first) {
 ScopeId take_scope(const Binding& first) {
     if (waiting_count > 0) return waiting[--waiting_count];
     const auto id = static_cast<ScopeId>(scopes_made.load(std::memory_order_relaxed));
-    const bool allowed =
-        several_scopes.load(std::memory_order_relaxed) || prepare_several_scopes();
+    const bool allowed = several_scopes.load(std::memory_order_relaxed) || prepare_several_scopes();
     if (!allowed || id >= kScopesMax || !make_arena(id, first)) {
         control::record_error(MPOL_CTL_ERROR_SCOPE, EAGAIN, id);
         return kProcessScope;

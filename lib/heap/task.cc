@@ -25,7 +25,9 @@ thread_local constinit Task this_task;
 
 namespace {
 
-void flush_cache() { je_mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0); }
+void flush_cache() {
+    je_mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0);
+}
 
 void switch_arena(unsigned to, unsigned* ret_from) {
     unsigned from = 0;
@@ -68,8 +70,8 @@ void restore_task_policy() {
     }
 }
 
-// scope: whose memory follows the policy. What it is bound to has been rebound when the cpuset changed,
-// as the kernel would have done with this thread's policy, had it been set at once.
+// scope: whose memory follows the policy. What it is bound to has been rebound when the cpuset
+// changed, as the kernel would have done with this thread's policy, had it been set at once.
 void set_task_policy(const Policy& policy, ScopeId scope) {
     save_task_policy();
     // Weights of its own the kernel can't have: a task policy has those of the system.
@@ -220,8 +222,7 @@ void begin_task(const Inheritance& from) {
     if (!from.has_policy) task.process_generation = from.process_generation;
     {
         const Inside inside(slot_gate);
-        task.slot = control::claim_slot(from.has_policy ? &from.policy : nullptr,
-                                        &from.kinds);
+        task.slot = control::claim_slot(from.has_policy ? &from.policy : nullptr, &from.kinds);
     }
     task.slotless = task.slot < 0;
     if (task.slotless) {

@@ -52,7 +52,9 @@ std::optional<mpol_ctl_kind_id> parse_kind_name(std::string_view text) {
     return std::nullopt;
 }
 
-const char* kind_name(mpol_ctl_kind_id kind) { return kNames[kind]; }
+const char* kind_name(mpol_ctl_kind_id kind) {
+    return kNames[kind];
+}
 
 tl::expected<std::optional<KindText>, ParseError> parse_kind_prefix(std::string_view text) {
     const size_t colon = text.find(':');
@@ -62,8 +64,8 @@ tl::expected<std::optional<KindText>, ParseError> parse_kind_prefix(std::string_
     const auto kind = parse_kind_name(name.text);
     if (!kind) return std::nullopt;
     KindText found{*kind, 0, colon == std::string_view::npos ? text.size() : colon + 1};
-    const Word condition = sign == std::string_view::npos ? head.slice(head.text.size())
-                                                          : head.slice(sign).trimmed();
+    const Word condition =
+        sign == std::string_view::npos ? head.slice(head.text.size()) : head.slice(sign).trimmed();
     const std::string own = kNames[*kind];
     if (*kind != MPOL_CTL_KIND_LARGE && !condition.text.empty()) {
         return fail(condition, own + " has no threshold", own + ":policy");

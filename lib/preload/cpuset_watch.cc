@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Notices that the process's cpuset has changed, without polling: the kernel rebinds the policies of
-// mappings that exist and tells nobody, but whoever changes a cgroup v2 (or v1) cpuset writes a file,
-// and a write wakes an inotify watch on the file's directory. Watched are the process's cgroup and
-// all above it. A move into a cgroup elsewhere is noticed at the next event, rewrite or new region.
+// Notices that the process's cpuset has changed, without polling: the kernel rebinds the policies
+// of mappings that exist and tells nobody, but whoever changes a cgroup v2 (or v1) cpuset writes a
+// file, and a write wakes an inotify watch on the file's directory. Watched are the process's
+// cgroup and all above it. A move into a cgroup elsewhere is noticed at the next event, rewrite or
+// new region.
 //
 // The thread has a descriptor table of its own (close_range with CLOSE_RANGE_UNSHARE), so that no
 // program ever meets, closes or reuses the inotify descriptor, and none is inherited by fork.
@@ -42,7 +43,8 @@ constinit std::atomic<bool> wake_path_set{false};
 // Which step failed, as the error log tells.
 enum Step : uint64_t { kOwnDescriptors = 1, kInotify, kWatches };
 
-// Writes the directory of the process's cgroup that governs its cpuset. False: there is none to see.
+// Writes the directory of the process's cgroup that governs its cpuset. False: there is none to
+// see.
 bool find_cgroup(char* ret_path, size_t size) {
     static char text[16 << 10];
     const ssize_t got = sys::read_file("/proc/self/cgroup", text, sizeof(text) - 1);
@@ -57,12 +59,14 @@ bool watch_up(int inotify, char* path) {
         any |= ::inotify_add_watch(inotify, path,
                                    IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) >= 0;
         char* const slash = std::strrchr(path, '/');
-        if (slash == nullptr || slash - path < static_cast<long>(std::strlen(kCgroupMount))) return any;
+        if (slash == nullptr || slash - path < static_cast<long>(std::strlen(kCgroupMount)))
+            return any;
         *slash = '\0';
     }
 }
 
-// Watches the cgroup that the process is in now. Returns an inotify descriptor, -1: nothing to watch.
+// Watches the cgroup that the process is in now. Returns an inotify descriptor, -1: nothing to
+// watch.
 int watch_current(char* ret_path, size_t size) {
     if (!find_cgroup(ret_path, size)) return -1;
     const int inotify = ::inotify_init1(IN_CLOEXEC);
@@ -156,6 +160,8 @@ void stop_cpuset_watch() {
     sys::read_file(wake_path, &ignored, sizeof(ignored));
 }
 
-void forget_cpuset_watch() { state.store(State::kNone, std::memory_order_release); }
+void forget_cpuset_watch() {
+    state.store(State::kNone, std::memory_order_release);
+}
 
 }  // namespace mpol::preload

@@ -12,8 +12,8 @@
 
 namespace mpol::preload {
 
-constinit Entries entries __attribute__((section(".data.rel.ro"))) = {je_free,
-                                                                      je_je_sdallocx_noflags};
+constinit Entries entries
+    __attribute__((section(".data.rel.ro"))) = {je_free, je_je_sdallocx_noflags};
 
 namespace {
 
@@ -53,4 +53,6 @@ bool turn_on_owner_check() {
 }  // namespace
 }  // namespace mpol::preload
 
-bool mpol::heap::prepare_several_scopes() { return mpol::preload::turn_on_owner_check(); }
+bool mpol::heap::prepare_several_scopes() {
+    return mpol::preload::turn_on_owner_check();
+}

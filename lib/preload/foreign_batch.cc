@@ -53,8 +53,8 @@ void flush(Batch& batch) {
 // batch taken.
 [[gnu::cold, gnu::noinline]] bool make_room(Batch& batch) {
     const sys::ErrnoGuard guard;
-    batch.held = static_cast<void**>(je_mallocx(kHeldObjectsMax * sizeof(void*),
-                                                heap::arena_flag(0) | heap::kNoTcache));
+    batch.held = static_cast<void**>(
+        je_mallocx(kHeldObjectsMax * sizeof(void*), heap::arena_flag(0) | heap::kNoTcache));
     if (batch.held == nullptr) return false;
     const auto wanted = static_cast<unsigned>(&batch - batches) + 1;
     unsigned used = batches_used.load(std::memory_order_relaxed);
@@ -86,7 +86,8 @@ bool hold(Batch& batch, void* pointer, size_t size) {
 
 bool anyone_holds() {
     const unsigned used = batches_used.load(std::memory_order_acquire);
-    return std::any_of(batches, batches + used, [](const Batch& batch) { return batch.count() > 0; });
+    return std::any_of(batches, batches + used,
+                       [](const Batch& batch) { return batch.count() > 0; });
 }
 
 void flush_idle() {

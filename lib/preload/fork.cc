@@ -2,11 +2,11 @@
 // Fork. As in the kernel the child copies the task's and the ranges' policies; it gets a segment of
 // its own, at its first allocator call, and never writes the parent's.
 //
-// Order of locks over a fork: stdio's list, all of heap/locks.h but the growth gates, jemalloc's, the
-// growth gates. jemalloc registers its handlers with us instead of libc (rename-jemalloc), so that one
-// handler has the order in its hands; it does so in its own initialisation, which comes before
-// everything that a fork could lose. stdio's list comes first of all because glibc takes it later,
-// and a thread that holds it may be waiting for one that is inside malloc (glibc's
+// Order of locks over a fork: stdio's list, all of heap/locks.h but the growth gates, jemalloc's,
+// the growth gates. jemalloc registers its handlers with us instead of libc (rename-jemalloc), so
+// that one handler has the order in its hands; it does so in its own initialisation, which comes
+// before everything that a fork could lose. stdio's list comes first of all because glibc takes it
+// later, and a thread that holds it may be waiting for one that is inside malloc (glibc's
 // tst-malloc-fork-deadlock). The growth gates come last because threads wait at them inside
 // jemalloc's locks.
 #include <pthread.h>
@@ -186,7 +186,9 @@ void become_child() {
 
 }  // namespace mpol::preload
 
-void mpol::heap::meet_copy() { mpol::preload::become_child(); }
+void mpol::heap::meet_copy() {
+    mpol::preload::become_child();
+}
 
 // What jemalloc calls instead of pthread_atfork.
 extern "C" int mpol_fork_atfork(void (*prepare)(), void (*parent)(), void (*child)()) {

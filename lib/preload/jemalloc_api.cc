@@ -16,7 +16,9 @@ using mpol::preload::up_to_date;
 
 namespace {
 // MALLOCX_TCACHE(...) given: the caller has chosen a cache.
-bool chose_cache(int flags) { return (flags & (0xfff << 8)) != 0; }
+bool chose_cache(int flags) {
+    return (flags & (0xfff << 8)) != 0;
+}
 
 [[gnu::cold, gnu::noinline]] int catch_up(size_t size, int flags) {
     mpol::preload::slow_path();
@@ -27,12 +29,12 @@ bool chose_cache(int flags) { return (flags & (0xfff << 8)) != 0; }
 // What the library can't do without, whatever MALLOC_CONF says: other settings would take memory
 // out of the regions, or out of the arena that a thread's policy governs.
 extern "C" const char* je_malloc_conf_2_conf_harder;
-const char* je_malloc_conf_2_conf_harder =
-    "retain:true,oversize_threshold:0,percpu_arena:disabled";
+const char* je_malloc_conf_2_conf_harder = "retain:true,oversize_threshold:0,percpu_arena:disabled";
 
 // Defaults, which MALLOC_CONF overrides. Pages that are merely MADV_FREE'd keep their old node. A
-// thread's cache is trimmed each MiB that it allocates: with jemalloc's 64 KiB the trimming, and what
-// has to be cached again after it, is a third of the instructions of a mix of sizes up to 32 KiB.
+// thread's cache is trimmed each MiB that it allocates: with jemalloc's 64 KiB the trimming, and
+// what has to be cached again after it, is a third of the instructions of a mix of sizes up to 32
+// KiB.
 extern "C" const char* je_malloc_conf;
 const char* je_malloc_conf = "muzzy_decay_ms:0,tcache_gc_incr_bytes:1048576";
 
@@ -52,7 +54,9 @@ MPOL_EXPORT size_t xallocx(void* pointer, size_t size, size_t extra, int flags) 
     return je_xallocx(pointer, size, extra, flags);
 }
 
-MPOL_EXPORT size_t sallocx(const void* pointer, int flags) { return je_sallocx(pointer, flags); }
+MPOL_EXPORT size_t sallocx(const void* pointer, int flags) {
+    return je_sallocx(pointer, flags);
+}
 
 MPOL_EXPORT void dallocx(void* pointer, int flags) {
     if (!chose_cache(flags) && is_foreign(pointer)) return free_foreign(pointer);

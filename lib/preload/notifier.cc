@@ -59,6 +59,6 @@ int mpol_notifier_unregister(const mpol_notifier_ops* ops, void* context) {
 }
 
 extern const PreloadCalls mpol_preload_calls [[gnu::visibility("default")]];
-const PreloadCalls mpol_preload_calls = {
-    mpol_take_all_locks, mpol_drop_all_locks, mpol_notifier_register, mpol_notifier_unregister};
+const PreloadCalls mpol_preload_calls = {mpol_take_all_locks, mpol_drop_all_locks,
+                                         mpol_notifier_register, mpol_notifier_unregister};
 }

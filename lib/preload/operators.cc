@@ -111,8 +111,12 @@ void* allocate_aligned(size_t size, std::align_val_t alignment, bool nothrow, vo
 
 }  // namespace
 
-MPOL_EXPORT void* operator new(size_t size) { return allocate(size, false); }
-MPOL_EXPORT void* operator new[](size_t size) { return allocate(size, false); }
+MPOL_EXPORT void* operator new(size_t size) {
+    return allocate(size, false);
+}
+MPOL_EXPORT void* operator new[](size_t size) {
+    return allocate(size, false);
+}
 MPOL_EXPORT void* operator new(size_t size, const std::nothrow_t&) noexcept {
     return allocate(size, true);
 }
@@ -134,18 +138,30 @@ MPOL_EXPORT void* operator new[](size_t size, std::align_val_t alignment,
     return allocate_aligned(size, alignment, true, __builtin_return_address(0));
 }
 
-MPOL_EXPORT void operator delete(void* pointer) noexcept { release(pointer); }
-MPOL_EXPORT void operator delete[](void* pointer) noexcept { release(pointer); }
+MPOL_EXPORT void operator delete(void* pointer) noexcept {
+    release(pointer);
+}
+MPOL_EXPORT void operator delete[](void* pointer) noexcept {
+    release(pointer);
+}
 MPOL_EXPORT void operator delete(void* pointer, const std::nothrow_t&) noexcept {
     release(pointer);
 }
 MPOL_EXPORT void operator delete[](void* pointer, const std::nothrow_t&) noexcept {
     release(pointer);
 }
-MPOL_EXPORT void operator delete(void* pointer, size_t size) noexcept { release(pointer, size); }
-MPOL_EXPORT void operator delete[](void* pointer, size_t size) noexcept { release(pointer, size); }
-MPOL_EXPORT void operator delete(void* pointer, std::align_val_t) noexcept { release(pointer); }
-MPOL_EXPORT void operator delete[](void* pointer, std::align_val_t) noexcept { release(pointer); }
+MPOL_EXPORT void operator delete(void* pointer, size_t size) noexcept {
+    release(pointer, size);
+}
+MPOL_EXPORT void operator delete[](void* pointer, size_t size) noexcept {
+    release(pointer, size);
+}
+MPOL_EXPORT void operator delete(void* pointer, std::align_val_t) noexcept {
+    release(pointer);
+}
+MPOL_EXPORT void operator delete[](void* pointer, std::align_val_t) noexcept {
+    release(pointer);
+}
 MPOL_EXPORT void operator delete(void* pointer, std::align_val_t, const std::nothrow_t&) noexcept {
     release(pointer);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What jemalloc calls instead of mmap, munmap and madvise (its archive is linked with those names
-// changed, rename-jemalloc). All that its automatic arenas map, arena 0 and metadata included, is carved
-// from the process's regions, while those arenas keep jemalloc's own extent code: nothing on its
-// paths is indirect that was direct before.
+// changed, rename-jemalloc). All that its automatic arenas map, arena 0 and metadata included, is
+// carved from the process's regions, while those arenas keep jemalloc's own extent code: nothing on
+// its paths is indirect that was direct before.
 #include <sys/mman.h>
 
 #include <cerrno>
@@ -40,7 +40,7 @@ void* mpol_pages_mmap(void* at, size_t size, int prot, int flags, int, off_t) {
     // jemalloc hopes to grow an extent in place; it maps elsewhere when it can't.
     void* got = at != nullptr ? nullptr
                               : heap::carve(heap::kProcessScope, size,
-                                                  size % kHugePage == 0 ? kHugePage : kPage);
+                                            size % kHugePage == 0 ? kHugePage : kPage);
     if (got == nullptr) {
         errno = ENOMEM;
         return MAP_FAILED;
@@ -62,8 +62,8 @@ int mpol_pages_munmap(void* at, size_t size) {
 int mpol_pages_madvise(void* at, size_t size, int advice) {
     const bool loses_pages =
         advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE;
-    const int err = loses_pages ? heap::give_back_pages(at, size, advice)
-                                : sys::advise(at, size, advice);
+    const int err =
+        loses_pages ? heap::give_back_pages(at, size, advice) : sys::advise(at, size, advice);
     if (err == 0) return 0;
     errno = -err;
     return -1;

@@ -52,8 +52,8 @@ void record_launcher() {
     if (launcher == nullptr || std::atoi(launcher) != static_cast<int>(local.header.pid)) return;
     const uint64_t word = load(local.header.inherited[0]);
     if (word == 0) return;
-    store(local.header.inherited[0], (word & ~uint64_t{0xff00}) |
-                                         static_cast<uint64_t>(MPOL_CTL_ORIGIN_LAUNCHER) << 8);
+    store(local.header.inherited[0],
+          (word & ~uint64_t{0xff00}) | static_cast<uint64_t>(MPOL_CTL_ORIGIN_LAUNCHER) << 8);
 }
 
 }  // namespace

@@ -36,8 +36,8 @@ struct OwnStack {
     char bytes[kStackBytes];
 };
 alignas(4096) constinit OwnStack own_stacks[kOwnThreads]{};
-// Somebody is on it, or was: when the kernel has left it can't be told, so it is used once. Written by
-// the one who starts that thread.
+// Somebody is on it, or was: when the kernel has left it can't be told, so it is used once. Written
+// by the one who starts that thread.
 constinit bool own_stack_used[kOwnThreads]{};
 
 constinit std::atomic<PthreadCreate*> next_pthread_create{nullptr};
@@ -98,7 +98,9 @@ void* trampoline(void* opaque) {
 
 }  // namespace
 
-PthreadCreate* real_pthread_create() { return next_pthread_create.load(std::memory_order_acquire); }
+PthreadCreate* real_pthread_create() {
+    return next_pthread_create.load(std::memory_order_acquire);
+}
 
 void resolve_threads() {
     void* const symbol = dlsym(RTLD_NEXT, "pthread_create");

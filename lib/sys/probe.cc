@@ -20,7 +20,7 @@ namespace {
 enum class Verdict : uint8_t { kUnknown, kAnswered, kDeadly };
 constinit std::atomic<Verdict> verdict{Verdict::kUnknown};
 
-constexpr long kSetMempolicyHomeNode = 450;  // The same on every architecture.
+constexpr long kSetMempolicyHomeNode = 450;      // The same on every architecture.
 constexpr size_t kStackBytes = size_t{4} << 10;  // Of a thread that may have little itself.
 
 // Runs on the parent's memory while the parent's thread waits: only its own stack is written, and

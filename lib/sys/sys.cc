@@ -157,7 +157,9 @@ long remap(void* from, size_t from_size, size_t size, int flags, void* to) {
 }
 
 namespace {
-constexpr bool is_error(long result) { return result < 0 && result >= -4095; }
+constexpr bool is_error(long result) {
+    return result < 0 && result >= -4095;
+}
 }  // namespace
 
 void* reserve(void* hint, size_t size, int prot, int& ret_errno) {
@@ -168,8 +170,8 @@ void* reserve(void* hint, size_t size, int prot, int& ret_errno) {
 }
 
 void* map_fixed_private(void* at, size_t size) {
-    const long got = map(at, size, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    const long got =
+        map(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     return is_error(got) ? MAP_FAILED : reinterpret_cast<void*>(got);
 }
 
@@ -243,7 +245,9 @@ int open_to_read(const char* path) {
     return static_cast<int>(call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC));
 }
 
-ssize_t read_some(int fd, void* buffer, size_t size) { return call(SYS_read, fd, buffer, size); }
+ssize_t read_some(int fd, void* buffer, size_t size) {
+    return call(SYS_read, fd, buffer, size);
+}
 
 ssize_t read_file(const char* path, void* buffer, size_t size) {
     const int fd = open_to_read(path);
@@ -347,7 +351,9 @@ int futex_wake(const uint32_t* word, int count) {
     return static_cast<int>(call(SYS_futex, word, FUTEX_WAKE, count));
 }
 
-void yield() { call(SYS_sched_yield); }
+void yield() {
+    call(SYS_sched_yield);
+}
 
 namespace {
 uint64_t clock_ns(clockid_t clock) {

@@ -41,7 +41,9 @@ control::Result<Target> attach(const TaskName& task, Access access) {
     return target;
 }
 
-bool keeps_user_nodes(const Policy& policy) { return policy.flags != 0; }
+bool keeps_user_nodes(const Policy& policy) {
+    return policy.flags != 0;
+}
 
 bool takes_nodes(const Policy& policy) {
     return policy.mode != Mode::kDefault && policy.mode != Mode::kLocal;
@@ -53,8 +55,8 @@ Reported report(const Policy& policy, const NodeMask& effective) {
     return {policy.mode_word(), keeps_user_nodes(policy) ? policy.nodes : effective, effective};
 }
 
-// What a policy means to the process as its cpuset is now. Where the cpuset has moved away from under
-// it, what was asked for still stands.
+// What a policy means to the process as its cpuset is now. Where the cpuset has moved away from
+// under it, what was asked for still stands.
 NodeMask contextualised(const Policy& policy, pid_t pid) {
     const auto allowed = allowed_nodes(pid);
     NodeMask effective = policy.nodes;
@@ -62,7 +64,8 @@ NodeMask contextualised(const Policy& policy, pid_t pid) {
     return effective;
 }
 
-// The target has told of a change of its cpuset, or (a process without a helper) not yet noticed one.
+// The target has told of a change of its cpuset, or (a process without a helper) not yet noticed
+// one.
 bool may_have_rebound(const Target& target, pid_t pid) {
     return target.counter(MPOL_CTL_REBINDS) != 0 ||
            target.process().allowed != control::mems_allowed(pid);
@@ -160,7 +163,8 @@ int get_policy(const TaskName& task, Reported& ret_policy) {
         ret_policy = report(process.asked.policy, effective_of_process(process, acted, task));
         return 0;
     }
-    // Nothing was set from outside: the program's own, of which the kernel shows the effective nodes.
+    // Nothing was set from outside: the program's own, of which the kernel shows the effective
+    // nodes.
     const auto own = control::kernel_task_policy(task.pid, task.tid);
     if (!own) return -ESRCH;
     ret_policy = {own->mode_word(), own->nodes, own->nodes};

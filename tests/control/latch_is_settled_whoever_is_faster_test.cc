@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The word of a slot's latch has two writers: the thread that takes and leaves the slot, and whoever
-// publishes. Each of the two goes on when the other was faster.
+// The word of a slot's latch has two writers: the thread that takes and leaves the slot, and
+// whoever publishes. Each of the two goes on when the other was faster.
 #include <gtest/gtest.h>
 
 #include <functional>

@@ -71,7 +71,8 @@ TEST(Bound, WordsThatAreNoPolicyAreRefused) {
     EXPECT_FALSE(decode_bound({}, bound));
     EXPECT_FALSE(decode_bound({good.bound & ~kBoundSet, good.nodes, {}}, bound));
     EXPECT_FALSE(decode_bound({good.bound | uint64_t{7} << 16, good.nodes, {}}, bound));  // mode
-    EXPECT_FALSE(decode_bound({good.bound ^ uint64_t{1} << 47, good.nodes, {}}, bound));  // home node
+    EXPECT_FALSE(
+        decode_bound({good.bound ^ uint64_t{1} << 47, good.nodes, {}}, bound));  // home node
     EXPECT_FALSE(decode_bound({good.bound | uint64_t{0xff} << 48, good.nodes, {}}, bound));  // word
 }
 

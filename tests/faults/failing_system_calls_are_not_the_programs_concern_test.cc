@@ -138,7 +138,8 @@ TEST_P(OwnCall, FailsAndTheProgramDoesNotNotice) {
             });
         }
     }
-    if (struck == 0 && call.by_chance) GTEST_SKIP() << "made by chance, and not when it was to fail";
+    if (struck == 0 && call.by_chance)
+        GTEST_SKIP() << "made by chance, and not when it was to fail";
     std::cout << fmt::format("{} calls, {} faults struck\n", undisturbed.seen, struck);
     EXPECT_GT(struck, 0U);
 }

@@ -153,8 +153,8 @@ TEST(NumaMaps, SaysWhatTheKernelMergedAndWhatFailed) {
 
 // Sizes and places are the target's to write.
 TEST(NumaMaps, SurvivesNonsense) {
-    std::vector<RegionUse> uses = region_uses({region(UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT32_MAX),
-                                               region(1, UINT64_MAX, 0, 0)});
+    std::vector<RegionUse> uses = region_uses(
+        {region(UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT32_MAX), region(1, UINT64_MAX, 0, 0)});
     for (const char* line : {"0 default N0=1", "ffffffffffffffff default N0=1", "5 local"}) {
         count_line(*control::parse_numa_maps_line(line), uses);
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// lib/heap/gate.h itself, run by relacy: every interleaving within the bound on context switches that
-// each scenario states. A futex is a mutex and a condition variable that compare and sleep as one
-// step, as the kernel does; a lost wake-up is a deadlock, which relacy reports.
+// lib/heap/gate.h itself, run by relacy: every interleaving within the bound on context switches
+// that each scenario states. A futex is a mutex and a condition variable that compare and sleep as
+// one step, as the kernel does; a lost wake-up is a deadlock, which relacy reports.
 //
-// A variable that is no atomic is read inside and written by the closer: a data race is somebody who
-// is inside while it is closed.
+// A variable that is no atomic is read inside and written by the closer: a data race is somebody
+// who is inside while it is closed.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -176,15 +176,27 @@ void try_all(unsigned context_switches) {
     EXPECT_TRUE(rl::simulate<Scenario>(params));
 }
 
-TEST(GateModel, OneVisitor) { try_all<ClosedAgainstVisitors<1, 2, 2, 0>>(5); }
-TEST(GateModel, TwoVisitors) { try_all<ClosedAgainstVisitors<2, 1, 1, 0>>(5); }
-TEST(GateModel, TwoVisitorsKeptWaitingTwice) { try_all<ClosedAgainstVisitors<2, 1, 2, 0>>(4); }
-TEST(GateModel, CloserInterrupted) { try_all<ClosedAgainstVisitors<1, 2, 1, 2>>(5); }
-TEST(GateModel, CloserInterruptedAgainstTwo) { try_all<ClosedAgainstVisitors<2, 1, 1, 1>>(4); }
+TEST(GateModel, OneVisitor) {
+    try_all<ClosedAgainstVisitors<1, 2, 2, 0>>(5);
+}
+TEST(GateModel, TwoVisitors) {
+    try_all<ClosedAgainstVisitors<2, 1, 1, 0>>(5);
+}
+TEST(GateModel, TwoVisitorsKeptWaitingTwice) {
+    try_all<ClosedAgainstVisitors<2, 1, 2, 0>>(4);
+}
+TEST(GateModel, CloserInterrupted) {
+    try_all<ClosedAgainstVisitors<1, 2, 1, 2>>(5);
+}
+TEST(GateModel, CloserInterruptedAgainstTwo) {
+    try_all<ClosedAgainstVisitors<2, 1, 1, 1>>(4);
+}
 TEST(GateModel, HandlersComeAgain) {
     try_all<HandlersComeAgain>(4);
 }
-TEST(GateModel, ClosersTakeTurns) { try_all<TwoClosers>(4); }
+TEST(GateModel, ClosersTakeTurns) {
+    try_all<TwoClosers>(4);
+}
 
 }  // namespace
 }  // namespace mpol::heap

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random bytes in the ring and in its header words, ever new while the watcher reads: it ends within
-// its time, and what it gives out is an event of a known kind or a number of lost ones.
+// Random bytes in the ring and in its header words, ever new while the watcher reads: it ends
+// within its time, and what it gives out is an event of a known kind or a number of lost ones.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -22,8 +22,8 @@ constexpr int kReads = 3000;
 constexpr uint64_t kReadingNsMax = 5'000'000'000;
 
 mpol_ctl* map_segment(pid_t pid) {
-    const int fd = ::open(
-        fmt::format("/proc/{}/fd/{}", pid, segment_descriptors(pid).at(0)).c_str(), O_RDWR);
+    const int fd =
+        ::open(fmt::format("/proc/{}/fd/{}", pid, segment_descriptors(pid).at(0)).c_str(), O_RDWR);
     void* const at = ::mmap(nullptr, sizeof(mpol_ctl), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     ::close(fd);
     return at == MAP_FAILED ? nullptr : static_cast<mpol_ctl*>(at);

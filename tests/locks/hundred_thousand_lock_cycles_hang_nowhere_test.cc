@@ -74,7 +74,9 @@ void* allocate(size_t size) {
     preload::check();
     return je_malloc(size);
 }
-void release(void* pointer) { __atomic_load_n(&preload::entries.free, __ATOMIC_ACQUIRE)(pointer); }
+void release(void* pointer) {
+    __atomic_load_n(&preload::entries.free, __ATOMIC_ACQUIRE)(pointer);
+}
 
 std::atomic<uint64_t> rounds[kThreads];
 
@@ -187,8 +189,8 @@ struct Rewriter {
 // Whatever was published while everything was held is applied in the end: no wake-up was lost.
 bool everything_gets_applied() {
     for (int i = 0; i < kWaitSeconds * 100; ++i) {
-        const uint64_t asked = control::generation(
-            control::SharedMemory::load(control::local.header.process_word));
+        const uint64_t asked =
+            control::generation(control::SharedMemory::load(control::local.header.process_word));
         if (control::load(control::local.header.process_applied) == asked) return true;
         ::usleep(10'000);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that links libmpol finds the preloaded library's functions in front of libmpol's, symbol
-// versions or not; a handle of libmpol's leads there too; without the preload both say so.
+// A program that links libmpol finds the preloaded library's functions in front of libmpol's,
+// symbol versions or not; a handle of libmpol's leads there too; without the preload both say so.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 

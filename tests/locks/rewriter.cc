@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rewrites a process's policy, and those of its threads, until standard input ends; then prints how
-// often. Each rewrite waits for the one before to be in force: one that never is was forgotten by the
-// target.
+// often. Each rewrite waits for the one before to be in force: one that never is was forgotten by
+// the target.
 //
 //   lock-rewriter PID
 #include <poll.h>

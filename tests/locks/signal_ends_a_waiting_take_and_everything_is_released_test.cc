@@ -23,7 +23,9 @@ void stay_in_first_growth(void*, mpol_event event, void*, size_t size) {
     while (!callback_may_leave.load()) ::usleep(1000);
 }
 
-void grow() { (void)volatile_malloc(kGrowthBytes); }
+void grow() {
+    (void)volatile_malloc(kGrowthBytes);
+}
 
 // Everything that a take holds off works again.
 void say_what_works() {
@@ -105,7 +107,11 @@ void expect_release(const char* name) {
 
 }  // namespace
 
-TEST(InterruptedTake, ReleasesEverythingAtTheMutex) { expect_release("interrupted_at_the_mutex"); }
-TEST(InterruptedTake, ReleasesEverythingAtAGate) { expect_release("interrupted_at_a_gate"); }
+TEST(InterruptedTake, ReleasesEverythingAtTheMutex) {
+    expect_release("interrupted_at_the_mutex");
+}
+TEST(InterruptedTake, ReleasesEverythingAtAGate) {
+    expect_release("interrupted_at_a_gate");
+}
 
 }  // namespace mpol::test

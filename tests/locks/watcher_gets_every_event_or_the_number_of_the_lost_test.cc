@@ -20,7 +20,9 @@ constexpr int kRoundsInHaste = 3000;
 
 std::atomic<uint64_t> told{0};
 
-void count(void*, mpol_event, void*, size_t) { ++told; }
+void count(void*, mpol_event, void*, size_t) {
+    ++told;
+}
 
 void grow_and_purge(int rounds, useconds_t pause_us) {
     for (int i = 0; i < rounds; ++i) {

@@ -25,8 +25,8 @@ constexpr size_t kPagesAhead = 64;
 constexpr int kSteps = 100;
 // Between two steps, so that the machine's processors get their turns.
 constexpr useconds_t kPauseUs = 500;
-// One that it waits for, and one that begins before it has woken up (2 seen). Room for more, because
-// the machine's three processors take turns on one thread of the host.
+// One that it waits for, and one that begins before it has woken up (2 seen). Room for more,
+// because the machine's three processors take turns on one thread of the host.
 constexpr uint64_t kBatchesPerSleepMax = 8;
 
 uint64_t sleeps_of_this_thread() {
@@ -42,7 +42,8 @@ int node_of(uint64_t address) {
     return node;
 }
 
-// Where the migration is: pages below have left node 1, or are leaving it just now. It goes from low addresses to high ones.
+// Where the migration is: pages below have left node 1, or are leaving it just now. It goes from
+// low addresses to high ones.
 uint64_t frontier(uint64_t address, uint64_t size) {
     uint64_t low = kPagesBehind;
     uint64_t high = size / kPage - kPagesAhead;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // For each mode: memory that was malloc'ed before the set and not touched, new large blocks and new
 // small objects all follow it, page by page; touched pages stay.
-#include "placement.h"
-
 #include <fstream>
+
+#include "placement.h"
 
 namespace mpol::test {
 namespace {

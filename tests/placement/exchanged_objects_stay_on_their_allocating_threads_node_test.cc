@@ -44,7 +44,9 @@ Outcome run(Subject& ring) {
     Outcome outcome;
     unsigned long long ns = 0;
     EXPECT_EQ(std::sscanf(line.c_str(), "pairs %zu own %zu objects %zu ns %llu", &outcome.pairs,
-                          &outcome.own, &outcome.objects, &ns), 4) << line;
+                          &outcome.own, &outcome.objects, &ns),
+              4)
+        << line;
     outcome.ns = ns;
     return outcome;
 }

@@ -166,8 +166,8 @@ const Verb set_mempolicy_registered("set_mempolicy", set_mempolicy_verb);
 // first: address; second: megabytes << 32 | mode << 16 | mask.
 uint64_t mbind_verb(uint64_t address, uint64_t packed, std::string&) {
     const uint64_t mask = packed & 0xffff;
-    const long done = ::syscall(SYS_mbind, address, (packed >> 32) << 20, (packed >> 16) & 0xffff,
-                                &mask, 65, 0);
+    const long done =
+        ::syscall(SYS_mbind, address, (packed >> 32) << 20, (packed >> 16) & 0xffff, &mask, 65, 0);
     return done == 0 ? 0 : static_cast<uint64_t>(errno);
 }
 const Verb mbind_registered("mbind", mbind_verb);
@@ -213,7 +213,9 @@ Nodes Placed::fault_small(unsigned thread, size_t count) {
     return parse_nodes_text(run_text(thread, "fault_small", count));
 }
 
-void Placed::touch_many(unsigned thread, size_t size) { run(thread, "touch_many", size); }
+void Placed::touch_many(unsigned thread, size_t size) {
+    run(thread, "touch_many", size);
+}
 
 Nodes Placed::nodes_of_many(unsigned thread, size_t size) {
     return parse_nodes_text(run_text(thread, "nodes_of_many", size));
@@ -244,8 +246,8 @@ void Placed::pin(unsigned thread, unsigned cpu) {
 }
 
 int Placed::own_set_mempolicy(unsigned thread, const Policy& policy) {
-    return static_cast<int>(run(thread, "set_mempolicy",
-                                static_cast<uint64_t>(policy.mode_word()), policy.nodes.words[0]));
+    return static_cast<int>(run(thread, "set_mempolicy", static_cast<uint64_t>(policy.mode_word()),
+                                policy.nodes.words[0]));
 }
 
 int Placed::own_mbind(uint64_t address, size_t size, const Policy& policy) {

@@ -23,11 +23,11 @@
 namespace mpol::test {
 namespace {
 
-constexpr unsigned kThreads = 4;     // thread i belongs to node i
+constexpr unsigned kThreads = 4;  // thread i belongs to node i
 constexpr unsigned kSeed = 4711;
-constexpr size_t kLetter = 256;      // objects handed over at once
-constexpr size_t kLettersMax = 8;    // on the way to one thread
-constexpr size_t kHeld = 16'384;     // objects that a thread keeps before it frees the oldest
+constexpr size_t kLetter = 256;    // objects handed over at once
+constexpr size_t kLettersMax = 8;  // on the way to one thread
+constexpr size_t kHeld = 16'384;   // objects that a thread keeps before it frees the oldest
 constexpr size_t kRoundsBetweenSigns = 2'000;
 constexpr size_t kBytesMin = 24;
 constexpr size_t kBytesMax = 1'024;  // some 30 MB alive in all
@@ -195,8 +195,8 @@ uint64_t now_ns() {
 
 SUBJECT(ring) {
     // Of the objects in a letter about half stay where it arrives, and are replaced.
-    letters_each = std::strtoull(subject_arguments.at(0).c_str(), nullptr, 10) / kThreads /
-                   (kLetter / 2);
+    letters_each =
+        std::strtoull(subject_arguments.at(0).c_str(), nullptr, 10) / kThreads / (kLetter / 2);
     binds_itself = subject_arguments.size() > 1 && subject_arguments[1] == "self";
     pthread_barrier_init(&barrier, nullptr, kThreads + 1);
     for (Member& member : members) {

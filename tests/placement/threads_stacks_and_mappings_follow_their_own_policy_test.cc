@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // stack: and mmap: of one thread, beside the process's: the stacks of the threads that it creates
-// and what it maps from then on, for its threads too, until taken back. What is there follows its own
-// rewrites and not the process's.
+// and what it maps from then on, for its threads too, until taken back. What is there follows its
+// own rewrites and not the process's.
 #include "placement.h"
 
 namespace mpol::test {

@@ -32,8 +32,8 @@ TEST_F(OwnWeights, ShareOutOneThreadsMemory) {
     EXPECT_TRUE(only_on(bench.fault_new(0, kLarge), NodeMask::of(2)));
 }
 
-// A GiB that begins and ends inside periods, and reaches into another region; one huge page is 2.1 %
-// of the last node's part.
+// A GiB that begins and ends inside periods, and reaches into another region; one huge page is 2.1
+// % of the last node's part.
 TEST_F(OwnWeights, ShareOutAGibThatBeginsInsideAFrame) {
     const Policy policy = weighted({5, 3, 2, 1});
     for (const bool huge_pages : {false, true}) {
@@ -47,7 +47,8 @@ TEST_F(OwnWeights, ShareOutAGibThatBeginsInsideAFrame) {
     }
 }
 
-// What lies between the blocks is jemalloc's to use later, so what is touched is no GiB in one piece.
+// What lies between the blocks is jemalloc's to use later, so what is touched is no GiB in one
+// piece.
 TEST_F(OwnWeights, ShareOutAGibInBlocksWithGaps) {
     constexpr size_t kBlock = kGib / 8;
     const Policy policy = weighted({5, 3, 2, 1});

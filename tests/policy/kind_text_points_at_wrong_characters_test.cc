@@ -57,7 +57,8 @@ TEST(KindText, PointsAtWrongCharacters) {
          "large>=2Q:bind:3\n       ^^\n'2Q' is no size; accepted: a number and K, M, G or T, as in "
          "2M"},
         {"large>=M:bind:3",
-         "large>=M:bind:3\n       ^\n'M' is no size; accepted: a number and K, M, G or T, as in 2M"},
+         "large>=M:bind:3\n       ^\n'M' is no size; accepted: a number and K, M, G or T, as in "
+         "2M"},
         {"large>=63K:bind:3",
          "large>=63K:bind:3\n       ^^^\nthe threshold is too small; accepted: 64K or more"},
         {"large>=129T:bind:3",

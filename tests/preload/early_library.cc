@@ -50,4 +50,6 @@ void* churn_and_stay(void*) {
 
 }  // namespace
 
-extern "C" void* early_library_kept() { return kept; }
+extern "C" void* early_library_kept() {
+    return kept;
+}

@@ -42,11 +42,17 @@ pthread_barrier_t barrier;
 void* allocate(std::minstd_rand& random, void* received) {
     const size_t size = random() % 50 == 0 ? random() % 100'000 : 1 + random() % 2000;
     switch (random() % 6) {
-        case 0: return std::calloc(1, size);
-        case 1: return std::aligned_alloc(64, (size + 63) & ~size_t{63});
-        case 2: return ::operator new(size);
-        case 3: std::free(std::realloc(received, size)); return std::malloc(size);
-        default: return std::malloc(size);
+        case 0:
+            return std::calloc(1, size);
+        case 1:
+            return std::aligned_alloc(64, (size + 63) & ~size_t{63});
+        case 2:
+            return ::operator new(size);
+        case 3:
+            std::free(std::realloc(received, size));
+            return std::malloc(size);
+        default:
+            return std::malloc(size);
     }
 }
 

@@ -56,7 +56,9 @@ void child_never_writes_parents(Fork fork) {
 
 }  // namespace
 
-TEST(Segment, IsTheForkedChildsOwnAfterItsFirstCall) { child_gets_own_segment(&Workbench::fork); }
+TEST(Segment, IsTheForkedChildsOwnAfterItsFirstCall) {
+    child_gets_own_segment(&Workbench::fork);
+}
 TEST(Segment, IsTheClonedChildsOwnAfterItsHeapGrew) {
     child_gets_own_segment(&Workbench::clone_raw);
 }

@@ -95,8 +95,8 @@ TEST(ForkedChild, KeepsTheForkingThreadsOwnKinds) {
     bench.set_kind(child, kMmap, bind_to({0}));
     EXPECT_EQ(policy_at(pid, placed), "prefer:0");
 
-    const auto rewritten = parent.publish_own_kind(
-        of_parent, kMmap, make_policy(Mode::kInterleave, {0}), kWaitMs);
+    const auto rewritten =
+        parent.publish_own_kind(of_parent, kMmap, make_policy(Mode::kInterleave, {0}), kWaitMs);
     ASSERT_TRUE(rewritten && parent.wait_own_kind(of_parent, kMmap.kind, *rewritten, kWaitMs));
     EXPECT_EQ(policy_at(bench.pid(), placed), "interleave:0");
     EXPECT_EQ(policy_at(pid, placed), "prefer:0");
@@ -111,8 +111,7 @@ TEST(ForkedChild, AppliesOwnKindsThatWereNotAppliedYet) {
     bench.set_own_kind(parent, kMmap, bind_to({0}), 0);
     const uint64_t placed = bench.map(0, kMiB);
     const control::ThreadSlot slot = parent.slot_of(bench.pid()).value();
-    ASSERT_TRUE(
-        parent.publish_own_kind(slot, kMmap, make_policy(Mode::kPreferred, {0}), kWaitMs));
+    ASSERT_TRUE(parent.publish_own_kind(slot, kMmap, make_policy(Mode::kPreferred, {0}), kWaitMs));
     const pid_t pid = bench.clone_raw();
     bench.call();
     EXPECT_EQ(policy_at(pid, placed), "prefer:0");

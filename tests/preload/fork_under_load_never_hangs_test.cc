@@ -88,15 +88,19 @@ void fork_many(int forks, void (*in_child)()) {
         int status = -1;
         while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
         }
-        if (status == 0) ++good;
-        else if (bad_status == 0) bad_status = status;
+        if (status == 0)
+            ++good;
+        else if (bad_status == 0)
+            bad_status = status;
         if (bad_status != 0) break;
     }
     say("good %d", good);
     say("bad %d", bad_status);
 }
 
-void start(void (*routine)()) { std::thread(routine).detach(); }
+void start(void (*routine)()) {
+    std::thread(routine).detach();
+}
 
 }  // namespace
 

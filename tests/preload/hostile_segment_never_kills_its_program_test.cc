@@ -40,9 +40,9 @@ class Mapping {
 
 void publish_garbage(mpol_ctl_header& header, uint64_t mode_word) {
     control::store(header.process_policy[0], mode_word);
-    control::store(header.process_word,
-                   control::next_generation(control::load(header.process_word)) |
-                       control::kHasPolicy);
+    control::store(
+        header.process_word,
+        control::next_generation(control::load(header.process_word)) | control::kHasPolicy);
     control::add(header.epoch, uint32_t{1});
     sys::futex_wake(&header.epoch, INT32_MAX);
 }

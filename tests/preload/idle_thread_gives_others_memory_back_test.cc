@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a thread holds of another scope's memory goes home when it idles, without an allocator call of
-// its own: the helper thread sees to it, and then sleeps until somebody needs it again. It also goes
-// home when the thread exits, with or without a helper.
+// What a thread holds of another scope's memory goes home when it idles, without an allocator call
+// of its own: the helper thread sees to it, and then sleeps until somebody needs it again. It also
+// goes home when the thread exits, with or without a helper.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -59,8 +59,8 @@ TEST(IdleThread, GivesOthersMemoryBackAndTheHelperRestsAgain) {
         const auto begin = std::chrono::steady_clock::now();
         free_others_memory(bench, worker);
         EXPECT_LT(target.counter(MPOL_CTL_FOREIGN_FREES), round * kObjects) << "nothing was held";
-        EXPECT_TRUE(eventually(
-            [&] { return target.counter(MPOL_CTL_FOREIGN_FREES) == round * kObjects; }));
+        EXPECT_TRUE(
+            eventually([&] { return target.counter(MPOL_CTL_FOREIGN_FREES) == round * kObjects; }));
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
         EXPECT_LT(took.count(), 5.0);
     }

@@ -46,10 +46,12 @@ TEST(Large, ComesFromItsOwnRegionsByEveryFunction) {
     bench.set_kind(target, kLarge, bind_to({0}));
     const uint64_t small = bench.allocate(0, kMiB / 2);
     EXPECT_TRUE(in_regions(target, small, 0));
-    const uint64_t blocks[] = {
-        bench.allocate(0, kMiB), bench.allocate_zeroed(0, kMiB),
-        bench.run(0, "aligned", kMiB, 4096), bench.run(0, "aligned", kMiB, 2 * kMiB),
-        bench.run(0, "realloc", small, kMiB), bench.run(0, "realloc", 0, kMiB)};
+    const uint64_t blocks[] = {bench.allocate(0, kMiB),
+                               bench.allocate_zeroed(0, kMiB),
+                               bench.run(0, "aligned", kMiB, 4096),
+                               bench.run(0, "aligned", kMiB, 2 * kMiB),
+                               bench.run(0, "realloc", small, kMiB),
+                               bench.run(0, "realloc", 0, kMiB)};
     for (const uint64_t block : blocks) {
         EXPECT_FALSE(in_regions(target, block, 0));
         EXPECT_EQ(policy_at(bench.pid(), block), "bind:0");

@@ -18,7 +18,9 @@ void give_up_at_third_call() {
 }
 
 struct NoMemoryHere {};
-void throw_from_handler() { throw NoMemoryHere{}; }
+void throw_from_handler() {
+    throw NoMemoryHere{};
+}
 
 template <class Try>
 const char* outcome(Try attempt) {

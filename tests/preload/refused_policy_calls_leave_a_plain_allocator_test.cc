@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Containers' default filters answer EPERM to the memory policy calls; a systemd service's may kill.
+// Containers' default filters answer EPERM to the memory policy calls; a systemd service's may
+// kill.
 #include <gtest/gtest.h>
 #include <linux/audit.h>
 #include <linux/filter.h>

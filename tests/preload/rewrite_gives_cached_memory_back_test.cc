@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Free memory that jemalloc has cached was faulted under the old policy. A rewrite gives it back, in
-// the threads' caches and in the arenas, so that it is faulted anew; one that is to keep it does not.
+// Free memory that jemalloc has cached was faulted under the old policy. A rewrite gives it back,
+// in the threads' caches and in the arenas, so that it is faulted anew; one that is to keep it does
+// not.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
@@ -66,8 +67,8 @@ class CachedMemory : public ::testing::Test {
         EXPECT_EQ(resident(in_cache_, kInCache), kInCache / kPage);
         EXPECT_EQ(bench_.allocate(thread, kInCache), in_cache_);
     }
-    // All of it, sooner or later: a thread's next allocation can be faster than the helper, and have a
-    // few pages of it again.
+    // All of it, sooner or later: a thread's next allocation can be faster than the helper, and
+    // have a few pages of it again.
     void expect_given_back(unsigned thread) {
         EXPECT_TRUE(eventually([&] {
             cache_memory(thread);

@@ -45,7 +45,8 @@ bool run_threads(long count) {
     for (long done = 0; done < count; done += kAtOnce) {
         pthread_t threads[kAtOnce];
         for (size_t i = 0; i < kAtOnce; ++i) {
-            if (pthread_create(&threads[i], nullptr, live_shortly, reinterpret_cast<void*>(i)) != 0) {
+            if (pthread_create(&threads[i], nullptr, live_shortly, reinterpret_cast<void*>(i)) !=
+                0) {
                 return false;
             }
         }
@@ -82,8 +83,8 @@ Size size_of(const Subject& subject) {
 }
 
 void print(const char* when, const Size& size) {
-    std::printf("%s: %ld KiB resident, %ld mappings, %ld descriptors, %lu scopes, %lu slots\n", when,
-                size.resident_kib, size.mappings, size.descriptors, size.scopes, size.slots);
+    std::printf("%s: %ld KiB resident, %ld mappings, %ld descriptors, %lu scopes, %lu slots\n",
+                when, size.resident_kib, size.mappings, size.descriptors, size.scopes, size.slots);
 }
 
 }  // namespace
@@ -122,14 +123,15 @@ TEST(ShortLivedThreads, WithOwnPoliciesLeakNothing) {
     std::printf("%s threads\n", options.arguments[0].c_str());
     print("before", before);
     print("after", after);
-    // One scope for the creator, and as many as there were threads at once; libc's last steps of one
-    // thread may overlap with the next ones' first.
+    // One scope for the creator, and as many as there were threads at once; libc's last steps of
+    // one thread may overlap with the next ones' first.
     EXPECT_LE(after.scopes, 2U * kAtOnce + 1);
     EXPECT_LE(after.slots, 2U * kAtOnce + 1);
     EXPECT_EQ(after.descriptors, before.descriptors);
     EXPECT_LE(after.mappings, before.mappings + kMappingsMax);
     EXPECT_LE(after.resident_kib, before.resident_kib + kResidentKibMax);
-    EXPECT_LE(after.reserved, before.reserved + (after.scopes - before.scopes) * (uint64_t{1} << 30));
+    EXPECT_LE(after.reserved,
+              before.reserved + (after.scopes - before.scopes) * (uint64_t{1} << 30));
     EXPECT_EQ(subject.finish(), 0);
 }
 

@@ -39,8 +39,8 @@ TEST(Helper, ComesWithTheFirstThread) {
     Workbench bench;
     bench.start_thread(0);
     const control::Target target = bench.attach();
-    EXPECT_TRUE(eventually(
-        [&] { return (target.process().status & MPOL_CTL_STATUS_HELPER) != 0; }));
+    EXPECT_TRUE(
+        eventually([&] { return (target.process().status & MPOL_CTL_STATUS_HELPER) != 0; }));
 }
 
 TEST(Helper, ComesWithALargeHeap) {
@@ -48,8 +48,8 @@ TEST(Helper, ComesWithALargeHeap) {
     bench.allocate_many(0, 100, 1 << 20);
     bench.call();
     const control::Target target = bench.attach();
-    EXPECT_TRUE(eventually(
-        [&] { return (target.process().status & MPOL_CTL_STATUS_HELPER) != 0; }));
+    EXPECT_TRUE(
+        eventually([&] { return (target.process().status & MPOL_CTL_STATUS_HELPER) != 0; }));
 }
 
 TEST(Helper, AppliesWhileEveryThreadIsBlocked) {

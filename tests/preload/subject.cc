@@ -36,7 +36,9 @@ std::map<std::string, SubjectMain*>& subjects() {
     return all;
 }
 
-[[noreturn]] void fail(const std::string& what) { throw std::runtime_error(what); }
+[[noreturn]] void fail(const std::string& what) {
+    throw std::runtime_error(what);
+}
 
 [[noreturn]] void become(const char* name, const Options& options, int in, int out) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -122,13 +124,17 @@ void* volatile_malloc(size_t size) {
     return memory;
 }
 
-void call_allocator() { std::free(volatile_malloc(1)); }
+void call_allocator() {
+    std::free(volatile_malloc(1));
+}
 
 void touch(void* memory, size_t size) {
     for (size_t at = 0; at < size; at += 4096) static_cast<volatile char*>(memory)[at] = 1;
 }
 
-Registered::Registered(const char* name, SubjectMain* main) { subjects()[name] = main; }
+Registered::Registered(const char* name, SubjectMain* main) {
+    subjects()[name] = main;
+}
 
 Subject::Subject(const char* name, const Options& options) {
     int in[2];
@@ -201,7 +207,9 @@ int Subject::finish() {
     return status;
 }
 
-control::Target Subject::attach() const { return mpol::test::attach(pid_); }
+control::Target Subject::attach() const {
+    return mpol::test::attach(pid_);
+}
 
 control::Target attach(pid_t pid) {
     auto target = control::Target::attach(pid, control::Access::kWrite);
@@ -216,7 +224,9 @@ Policy make_policy(Mode mode, std::initializer_list<unsigned> nodes) {
     return policy;
 }
 
-Policy bind_to(std::initializer_list<unsigned> nodes) { return make_policy(Mode::kBind, nodes); }
+Policy bind_to(std::initializer_list<unsigned> nodes) {
+    return make_policy(Mode::kBind, nodes);
+}
 
 uint64_t set_process(control::Target& target, const std::optional<Policy>& policy) {
     const auto generation = target.publish_process(policy, kWaitMs);

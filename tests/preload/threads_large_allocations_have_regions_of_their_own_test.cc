@@ -111,7 +111,8 @@ TEST(ThreadsLarge, IsRefusedToAThreadThatFollowsTheProcess) {
     Workbench bench;
     control::Target target = bench.attach();
     const auto slot = target.slot_of(bench.tid(0)).value();
-    const auto refused = target.publish_own_kind(slot, {MPOL_CTL_KIND_LARGE, kMiB}, kLargePolicy, kWaitMs);
+    const auto refused =
+        target.publish_own_kind(slot, {MPOL_CTL_KIND_LARGE, kMiB}, kLargePolicy, kWaitMs);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().err, ENODATA);
     EXPECT_EQ(bench.finish(), 0);
@@ -146,8 +147,10 @@ TEST(ThreadsLarge, IsForgottenWithItsThread) {
     const uint64_t made = bench.target.counter(MPOL_CTL_SCOPES);
     for (int i = 0; i < 10; ++i) {
         const unsigned next = bench.start_thread(Workbench::kMain);
-        EXPECT_FALSE(
-            state_of(bench.target, bench.tid(next)).large().value_or(control::KindState{}).asked.set);
+        EXPECT_FALSE(state_of(bench.target, bench.tid(next))
+                         .large()
+                         .value_or(control::KindState{})
+                         .asked.set);
         EXPECT_EQ(bench.policy_of_new(next, kMiB), "default");
         bench.set_one(bench.target, bind_to({0}), next);
         bench.set_large(bench.target, kMiB, kLargePolicy, next);
@@ -162,7 +165,8 @@ TEST(ThreadsLarge, TakesNoHostileRow) {
     Bench bench;
     const control::ThreadSlot slot = bench.target.slot_of(bench.tid(bench.worker)).value();
     // Below what thread caches serve: refused, and what is in force stays.
-    const auto generation = bench.target.publish_own_kind(slot, {MPOL_CTL_KIND_LARGE, 100}, bind_to({0}), kWaitMs);
+    const auto generation =
+        bench.target.publish_own_kind(slot, {MPOL_CTL_KIND_LARGE, 100}, bind_to({0}), kWaitMs);
     ASSERT_TRUE(generation);
     bench.call(bench.worker);
     ASSERT_TRUE(bench.target.wait_own_kind(slot, MPOL_CTL_KIND_LARGE, *generation, kWaitMs));

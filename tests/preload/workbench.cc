@@ -83,9 +83,9 @@ uint64_t start_thread() {
 uint64_t allocate_many(size_t count, size_t size) {
     Worker& worker = workers[self];
     if (worker.many == nullptr) {
-        worker.many = static_cast<void**>(::mmap(nullptr, kManyMax * sizeof(void*),
-                                                 PROT_READ | PROT_WRITE,
-                                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        worker.many =
+            static_cast<void**>(::mmap(nullptr, kManyMax * sizeof(void*), PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     }
     if (worker.many_count + count > kManyMax) return 0;
     for (size_t i = 0; i < count; ++i) worker.many[worker.many_count++] = std::malloc(size);
@@ -268,7 +268,9 @@ std::span<void* const> objects_of_this_thread() {
     return {workers[self].many, workers[self].many_count};
 }
 
-Verb::Verb(const char* name, Action* action) { verbs[verb_count++] = {name, action}; }
+Verb::Verb(const char* name, Action* action) {
+    verbs[verb_count++] = {name, action};
+}
 
 SUBJECT(workbench) {
     workers[0].tid = static_cast<pid_t>(::syscall(SYS_gettid));
@@ -277,7 +279,9 @@ SUBJECT(workbench) {
     ::_exit(0);
 }
 
-Workbench::Workbench(const Options& options) : Subject("workbench", options) { hear("ok"); }
+Workbench::Workbench(const Options& options) : Subject("workbench", options) {
+    hear("ok");
+}
 
 std::string Workbench::run_text(unsigned thread, const std::string& verb, uint64_t first,
                                 uint64_t second) {
@@ -292,9 +296,13 @@ uint64_t Workbench::run(unsigned thread, const std::string& verb, uint64_t first
     return std::strtoull(run_text(thread, verb, first, second).c_str(), nullptr, 0);
 }
 
-void Workbench::call(unsigned thread) { run(thread, "call"); }
+void Workbench::call(unsigned thread) {
+    run(thread, "call");
+}
 
-uint64_t Workbench::allocate(unsigned thread, size_t size) { return run(thread, "malloc", size); }
+uint64_t Workbench::allocate(unsigned thread, size_t size) {
+    return run(thread, "malloc", size);
+}
 
 uint64_t Workbench::allocate_zeroed(unsigned thread, size_t size) {
     return run(thread, "calloc", size);
@@ -312,12 +320,18 @@ std::vector<uint64_t> Workbench::allocate_many(unsigned thread, size_t count, si
     return units;
 }
 
-void Workbench::release_many(unsigned thread) { run(thread, "unmany"); }
-void Workbench::release(unsigned thread, uint64_t address) { run(thread, "free", address); }
+void Workbench::release_many(unsigned thread) {
+    run(thread, "unmany");
+}
+void Workbench::release(unsigned thread, uint64_t address) {
+    run(thread, "free", address);
+}
 void Workbench::touch(unsigned thread, uint64_t address, size_t size) {
     run(thread, "touch", address, size);
 }
-uint64_t Workbench::map(unsigned thread, size_t size) { return run(thread, "mmap", size); }
+uint64_t Workbench::map(unsigned thread, size_t size) {
+    return run(thread, "mmap", size);
+}
 
 unsigned Workbench::start_thread(unsigned creator) {
     const auto number = static_cast<unsigned>(run(creator, "thread"));
@@ -325,15 +339,31 @@ unsigned Workbench::start_thread(unsigned creator) {
     return number;
 }
 
-void Workbench::end_thread(unsigned thread) { run(thread, "end"); }
-pid_t Workbench::tid(unsigned thread) { return static_cast<pid_t>(run(thread, "tid")); }
+void Workbench::end_thread(unsigned thread) {
+    run(thread, "end");
+}
+pid_t Workbench::tid(unsigned thread) {
+    return static_cast<pid_t>(run(thread, "tid"));
+}
 
-pid_t Workbench::fork(unsigned thread) { return static_cast<pid_t>(run(thread, "fork")); }
-pid_t Workbench::clone_raw(unsigned thread) { return static_cast<pid_t>(run(thread, "clone")); }
-pid_t Workbench::spawn(unsigned thread) { return static_cast<pid_t>(run(thread, "spawn")); }
-pid_t Workbench::vfork_exec(unsigned thread) { return static_cast<pid_t>(run(thread, "vfork")); }
-void Workbench::execute(unsigned thread) { run(thread, "exec"); }
-int Workbench::system(unsigned thread) { return static_cast<int>(run(thread, "system")); }
+pid_t Workbench::fork(unsigned thread) {
+    return static_cast<pid_t>(run(thread, "fork"));
+}
+pid_t Workbench::clone_raw(unsigned thread) {
+    return static_cast<pid_t>(run(thread, "clone"));
+}
+pid_t Workbench::spawn(unsigned thread) {
+    return static_cast<pid_t>(run(thread, "spawn"));
+}
+pid_t Workbench::vfork_exec(unsigned thread) {
+    return static_cast<pid_t>(run(thread, "vfork"));
+}
+void Workbench::execute(unsigned thread) {
+    run(thread, "exec");
+}
+int Workbench::system(unsigned thread) {
+    return static_cast<int>(run(thread, "system"));
+}
 
 void Workbench::leave() {
     for (const char command : std::string("0 leave\n")) tell(command);
@@ -341,7 +371,7 @@ void Workbench::leave() {
 }
 
 void Workbench::set_all(control::Target& target, const std::optional<Policy>& policy,
-                     const std::vector<unsigned>& threads) {
+                        const std::vector<unsigned>& threads) {
     const uint64_t generation = set_process(target, policy);
     for (const unsigned thread : threads) call(thread);
     if (!target.wait_process(generation, kWaitMs)) throw std::runtime_error("never applied");
@@ -365,7 +395,7 @@ void Workbench::set_kind(control::Target& target, const control::KindName& kind,
 }
 
 void Workbench::set_one(control::Target& target, const std::optional<Policy>& policy,
-                     unsigned thread) {
+                        unsigned thread) {
     const pid_t of = tid(thread);
     const uint64_t generation = set_thread(target, of, policy);
     call(thread);
