@@ -31,12 +31,11 @@ bool chose_cache(int flags) {
 extern "C" const char* je_malloc_conf_2_conf_harder;
 const char* je_malloc_conf_2_conf_harder = "retain:true,oversize_threshold:0,percpu_arena:disabled";
 
-// Defaults, which MALLOC_CONF overrides. Pages that are merely MADV_FREE'd keep their old node. A
-// thread's cache is trimmed each MiB that it allocates: with jemalloc's 64 KiB the trimming, and
-// what has to be cached again after it, is a third of the instructions of a mix of sizes up to 32
-// KiB.
+// Defaults, which MALLOC_CONF overrides. Pages that are merely MADV_FREE'd keep their old node. The
+// trimming of threads' caches stays as it is: what they hold at a rewrite may be used again before
+// the helper has given it back.
 extern "C" const char* je_malloc_conf;
-const char* je_malloc_conf = "muzzy_decay_ms:0,tcache_gc_incr_bytes:1048576";
+const char* je_malloc_conf = "muzzy_decay_ms:0";
 
 MPOL_EXPORT void* mallocx(size_t size, int flags) {
     if (!up_to_date()) flags = catch_up(size, flags);

