@@ -42,8 +42,9 @@ struct Facts {
     std::optional<uint64_t> age_s{};
 };
 
-// Threads whose names are read.
-inline constexpr size_t kThreadsMax = 4096;
+// Threads whose names are read. More than a segment has slots: those that have one need not be the
+// oldest.
+inline constexpr size_t kThreadsMax = 8192;
 
 // The path of a process in the unified hierarchy, from the text of /proc/PID/cgroup. Pure.
 [[nodiscard]] std::optional<std::string> unified_cgroup(std::string_view proc_cgroup);
