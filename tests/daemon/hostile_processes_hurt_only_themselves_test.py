@@ -20,6 +20,7 @@ THREADS = 10000 if harness.FULL else 1000
 WITNESSES = 50
 LATENCY_US_MAX = 2_000_000  # of a process that waits for nobody: far above what a busy machine needs
 F_OFD_SETLK = 37
+PID_AT = 48  # in struct mpol_ctl_header
 
 
 class HostileTest(unittest.TestCase):
@@ -86,7 +87,7 @@ class HostileTest(unittest.TestCase):
 
     def test_lies_about_its_pid(self):
         subject = self.subject("wait")
-        os.pwrite(subject.segment.fd, struct.pack("<I", self.bystander.pid), 48)
+        os.pwrite(subject.segment.fd, struct.pack("<I", self.bystander.pid), PID_AT)
         self.meanwhile(lambda: self.knock())
         self.check_witnesses()
 
@@ -110,6 +111,26 @@ class HostileTest(unittest.TestCase):
         self.check_witnesses()
         os.kill(subject.pid, signal.SIGCONT)
         subject.wait_for(harness.BIND)
+
+    def test_unmaps_its_segment(self):
+        subject = self.subject("unmaps")
+        subject.poke()
+        self.assertEqual(subject.process.stdout.readline(), "unmapped\n")
+        # Its own helper thread may fall over that; nobody else does.
+        self.daemon.write_rules(rule("bind:0"))
+        self.check_witnesses()
+
+    def test_seals_its_segment(self):
+        size = os.fstat(self.stranger.fd).st_size
+        fd = os.memfd_create("mpol-control", os.MFD_ALLOW_SEALING)
+        self.addCleanup(os.close, fd)
+        os.ftruncate(fd, size)
+        os.pwrite(fd, os.pread(self.stranger.fd, 4096, 0), 0)
+        os.pwrite(fd, struct.pack("<I", os.getpid()), PID_AT)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS,
+                    fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
+        self.meanwhile(self.knock)
+        self.check_witnesses()
 
     def test_holds_the_writers_lock_for_ever(self):
         subject = self.subject("wait")

@@ -15,6 +15,7 @@
  *                                prints on which nodes it lies: "0 1 3"
  *   subject grow MIB             for a line on its standard input takes up MIB more, and keeps it
  *   subject rename NAME          after a line on its standard input takes that name; "renamed"
+ *   subject unmaps               for a line on its standard input unmaps its segment; "unmapped"
  */
 #include <pthread.h>
 #include <signal.h>
@@ -157,6 +158,20 @@ static int grow(size_t bytes) {
     return 0;
 }
 
+/* Past the library: the segment lies over its own data. */
+static int unmap_segment(void) {
+    char line[512];
+    unsigned long start = 0;
+    unsigned long end = 0;
+    FILE *const maps = fopen("/proc/self/maps", "r");
+    if (maps == NULL) return 1;
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        if (strstr(line, "memfd:mpol-control") != NULL) sscanf(line, "%lx-%lx", &start, &end);
+    }
+    fclose(maps);
+    return start == 0 || syscall(SYS_munmap, start, end - start) != 0;
+}
+
 int main(int argc, char **argv) {
     const char *verb = argc > 1 ? argv[1] : "";
     char byte;
@@ -176,6 +191,11 @@ int main(int argc, char **argv) {
         if (strcmp(verb, "rename") == 0) {
             prctl(PR_SET_NAME, (unsigned long)argv[2], 0, 0, 0);
             say("renamed\n");
+        }
+        if (strcmp(verb, "unmaps") == 0) {
+            if (unmap_segment() != 0) return 1;
+            say("unmapped\n");
+            for (;;) pause();
         }
         allocate();
         if (strcmp(verb, "grow") == 0 && grow((size_t)atoi(argv[2]) << 20) != 0) return 1;
