@@ -8,7 +8,6 @@ Without process events, for which every program that anybody starts on the machi
 import os
 import resource
 import sys
-import time
 import unittest
 
 import harness
@@ -38,7 +37,7 @@ class AtRestTest(unittest.TestCase):
                 harness.wait_until(lambda: isinstance(daemon.call("Explain", pid=pid), dict), pid)
             kib = (daemon.resident_kib() - resident) / size
             self.rewrite(daemon, log, pids, "prefer:0")
-            calls = self.calls_at_rest(daemon)
+            calls = harness.calls_at_rest(daemon, QUIET_S)
             # Twice, and the second counts: the first has to make room for what it remembers.
             for policy in ("bind:0", "interleave:all"):
                 rewrite_ms = self.rewrite(daemon, log, pids, policy) / 1e6
@@ -56,12 +55,6 @@ class AtRestTest(unittest.TestCase):
             self.assertLessEqual(each, CALLS_MAX)
         if size == 1000:
             self.assertLessEqual(rewrite_ms, REWRITE_MS_MAX)
-
-    def calls_at_rest(self, daemon):
-        harness.wait_until(daemon.sleeps, "rest")
-        with Strace(daemon) as calls:
-            time.sleep(QUIET_S)
-        return calls.lines
 
     def rewrite(self, daemon, log, pids, policy):
         """Until it has told of all that it did, and sleeps. The processor time, ns."""

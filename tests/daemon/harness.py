@@ -29,6 +29,7 @@ SECONDS_MAX = int(os.environ.get("MPOL_PATIENCE_S", "60"))
 DEFAULT, PREFER, BIND, INTERLEAVE = 0, 1, 2, 3
 NONE, OUTSIDE, DAEMON = 0, 3, 5  # enum mpol_ctl_origin
 POLICY_WORDS = 24
+RESTS_MAX = 3
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
@@ -307,6 +308,19 @@ class Strace:
         self.lines = [line for line in self.log.read().splitlines()
                       if "detached" not in line and ("epoll_wait" not in line or " = " in line)]
         self.log.close()
+
+
+def calls_at_rest(daemon, seconds):
+    """System calls in so many seconds. What has begun may take another second, such as the second
+    look at what was there when it started: it is given the time. What happens again and again is
+    not."""
+    for _ in range(RESTS_MAX):
+        wait_until(daemon.sleeps, "rest")
+        with Strace(daemon) as calls:
+            time.sleep(seconds)
+        if not calls.lines:
+            break
+    return calls.lines
 
 
 class Subject(Process):

@@ -9,7 +9,7 @@ import time
 import unittest
 
 import harness
-from harness import BIND, INTERLEAVE, PREFER, Daemon, LogTail, Strace, Subject, rule
+from harness import BIND, INTERLEAVE, PREFER, Daemon, LogTail, Subject, rule
 
 LOOK_S = 1  # that often age and size are looked at
 SLACK_S = 4  # of a busy machine
@@ -67,14 +67,10 @@ class FollowTest(unittest.TestCase):
     def test_without_such_a_rule_nobody_looks(self):
         with Daemon(rule("bind:0"), "--no-bpf") as daemon, LogTail(daemon) as log, \
                 Subject(daemon, "wait") as subject:
-            # It allocates no more: the last word on it comes after a second, when all is at rest.
             log.wait_for("apply", [subject.pid])
             daemon.write_rules(rule("prefer:0"))
             log.wait_for("apply", [subject.pid])
-            harness.wait_until(daemon.sleeps, "rest")
-            with Strace(daemon) as calls:
-                time.sleep(QUIET_S)
-            self.assertEqual(calls.lines, [])
+            self.assertEqual(harness.calls_at_rest(daemon, QUIET_S), [])
 
 
 if __name__ == "__main__":
