@@ -2,7 +2,8 @@
 // How long a rewrite keeps a thread from its next allocation. A thread allocates and releases in a
 // loop and notes its longest step; every other round its process's policy is rewritten meanwhile.
 // In the quiet rounds the writer does the very same to a bystander, so that both rounds see a
-// machine that is equally busy.
+// machine that is equally busy. There are twice as many quiet rounds: what their second half is to
+// the first ("noise") is what the machine makes of a ratio that is 1.
 #include <benchmark/benchmark.h>
 #include <sched.h>
 #include <sys/select.h>
@@ -145,10 +146,12 @@ double quantile_us(const std::vector<Pauses>& rounds, Clock clock, double quanti
     return static_cast<double>(longest_ns[static_cast<size_t>(quantile * last)]) / 1000;
 }
 
-void report(benchmark::State& state, const std::string& name, double without, double with) {
+void report(benchmark::State& state, const std::string& name, double without, double with,
+            double without_again) {
     state.counters[name + "_us_without"] = without;
     state.counters[name + "_us_with"] = with;
     state.counters[name + "_ratio"] = with / without;
+    state.counters[name + "_noise"] = without_again / without;
 }
 
 void longest_pause(benchmark::State& state) {
@@ -158,12 +161,14 @@ void longest_pause(benchmark::State& state) {
     control::Target decoy = bystander.attach();
     std::vector<Pauses> quiet;
     std::vector<Pauses> busy;
+    std::vector<Pauses> quiet_again;
     round_while(allocator, rewritten);  // The first policy starts the helper thread.
     give_own_processor(allocator.pid());
     const uint64_t before = rewritten.counter(MPOL_CTL_APPLIED);
     for (auto _ : state) {
         quiet.push_back(round_while(allocator, decoy));
         busy.push_back(round_while(allocator, rewritten));
+        quiet_again.push_back(round_while(allocator, decoy));
     }
     state.counters["rewrites"] = kRewritesPerRound * kRounds;
     state.counters["applied"] = static_cast<double>(rewritten.counter(MPOL_CTL_APPLIED) - before);
@@ -172,7 +177,7 @@ void longest_pause(benchmark::State& state) {
         for (const auto& [rank, quantile] :
              {std::pair{"_median", 0.5}, std::pair{"_longest", 1.0}}) {
             report(state, std::string(name) + rank, quantile_us(quiet, clock, quantile),
-                   quantile_us(busy, clock, quantile));
+                   quantile_us(busy, clock, quantile), quantile_us(quiet_again, clock, quantile));
         }
     }
 }
