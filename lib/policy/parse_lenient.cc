@@ -184,23 +184,12 @@ class OptionScanner {
     size_t at_ = 0;
 };
 
-// A policy that names no nodes.
+// A policy that names no nodes. Where it needs some, make_policy refuses it.
 NodesResult default_nodes(const Parts& parts, const ParseContext& context) {
-    const std::string name = parts.info->kernel_name;
-    switch (parts.info->mode) {
-        case Mode::kInterleave:
-        case Mode::kWeightedInterleave:
-            if (!context.has_memory.empty()) return context.has_memory;
-            return fail(parts.mode, "no node has memory", "default, local");
-        case Mode::kBind:
-        case Mode::kPreferredMany:
-            return fail(parts.mode, name + " needs nodes", name + ":nodes");
-        case Mode::kPreferred:
-            if (parts.flags == 0) return NodeMask{};
-            return fail(parts.mode, "prefer with a flag needs a node", "prefer=flag:node");
-        default:
-            return NodeMask{};
-    }
+    const Mode mode = parts.info->mode;
+    if (mode != Mode::kInterleave && mode != Mode::kWeightedInterleave) return NodeMask{};
+    if (!context.has_memory.empty()) return context.has_memory;
+    return fail(parts.mode, "no node has memory", "default, local");
 }
 
 NodesResult resolve_nodes(const Parts& parts, const ParseContext& context) {
@@ -267,8 +256,12 @@ ParseResult build(const Parts& parts, const ParseContext& context) {
     Policy policy;
     const int mode_word = static_cast<int>(parts.info->mode) | parts.flags;
     if (make_policy(mode_word, *nodes, context.kernel, policy) != 0) {
-        // Everything that make_policy refuses has been named above; this is the second lock.
-        return fail(parts.mode, "the kernel refuses this policy", mode_names(kModeCount));
+        // All else that it refuses has been named by now.
+        if (parts.info->mode == Mode::kPreferred) {
+            return fail(parts.mode, "prefer with a flag needs a node", "prefer=flag:node");
+        }
+        const std::string name = parts.info->kernel_name;
+        return fail(parts.mode, name + " needs nodes", name + ":nodes");
     }
     if (!parts.setting) return policy;
     if (auto error = read_setting(*parts.setting, parts, context, policy)) {
