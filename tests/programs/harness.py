@@ -26,6 +26,7 @@ import tempfile
 import time
 
 SKIP = 77
+RUN_SECONDS, FULL_RUN_SECONDS = 600, 3600
 SERVER_START_SECONDS = 60
 SERVER_STOP_SECONDS = 60
 # What is still leaving when its parent has ended: helpers of multiprocessing, for one.
@@ -79,8 +80,9 @@ class Stage:
             options.update(user=user, group=user, extra_groups=[])
         return subprocess.Popen([str(arg) for arg in argv], **options)
 
-    def run(self, argv, input=None, timeout=600, **options):
+    def run(self, argv, input=None, timeout=None, **options):
         """Runs to the end and says how it ended; returns its output, both streams as one text."""
+        timeout = timeout or (FULL_RUN_SECONDS if self.arguments.full else RUN_SECONDS)
         options.setdefault("stdin", subprocess.DEVNULL if input is None else subprocess.PIPE)
         process = self.start(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                              errors="backslashreplace", **options)
