@@ -3,7 +3,8 @@
 """memcached under load from several connections at once, every answer checked.
 
 Compared: how many of each operation succeeded, the server's own counts of items and operations,
-its exit status. Left out: its other statistics."""
+its exit status. Left out: its other statistics, and total_items, which also counts the items that
+its slab rebalancer moves, when it finds the time."""
 
 import concurrent.futures
 import random
@@ -14,7 +15,7 @@ import harness
 CONNECTIONS = 8
 KEYS = 4_000
 BATCH = 50
-COUNTED = ("curr_items", "total_items", "cmd_get", "cmd_set", "get_hits", "get_misses",
+COUNTED = ("curr_items", "cmd_get", "cmd_set", "get_hits", "get_misses",
            "delete_hits", "evictions", "threads")
 
 
