@@ -21,13 +21,15 @@ bool have_rows() {
     return seen == Rows::kBacked;
 }
 
+// A word that changes is that of a thread that is whole rounds of the ring behind, and has come and
+// gone in between. More of them in a row are nobody's of ours: the event is then lost, as the
+// watcher tells.
+constexpr unsigned kTakeTries = 8;
+
 // Each sequence number is drawn by one thread, and a row's word only grows.
 bool take_row(mpol_ctl_event& row, uint64_t word) {
-    uint64_t seen = SharedMemory::load(row.word);
-    while (seen < word && (seen & kEventWriting) == 0) {
-        if (SharedMemory::cas(row.word, seen, word | kEventWriting)) return true;
-    }
-    return false;
+    return replace_if(row.word, word | kEventWriting, kTakeTries,
+                      [word](uint64_t seen) { return seen < word && (seen & kEventWriting) == 0; });
 }
 
 void write_row(uint64_t sequence, const EventFacts& facts, uint64_t now_ns) {

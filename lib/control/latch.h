@@ -22,6 +22,10 @@
 //     load(const Cell&)                      acquire
 //     store(Cell&, uint64_t)                 release
 //     cas(Cell&, uint64_t& expected, uint64_t desired)   acquire-release, strong
+//     clear(Cell&, uint64_t bits)            acquire-release, one step whatever the word was
+//
+// Whoever may write the segment may change a word without end: nothing here tries again because a
+// word has changed, but latch_read, which has a bound.
 //
 // This file holds the protocol and nothing else. Never allocates; async-signal-safe.
 #pragma once
@@ -43,7 +47,9 @@ inline constexpr unsigned kGenerationShift = 8;
 // hostile writer gets a reader here.
 inline constexpr unsigned kLatchTries = 64;
 
-[[nodiscard]] constexpr uint64_t generation(uint64_t word) { return word >> kGenerationShift; }
+[[nodiscard]] constexpr uint64_t generation(uint64_t word) {
+    return word >> kGenerationShift;
+}
 
 // The same word with the next generation.
 [[nodiscard]] constexpr uint64_t next_generation(uint64_t word) {
@@ -76,9 +82,7 @@ template <class Memory>
 // Clears SPARE whatever else happens to the word meanwhile (its thread may release the slot).
 template <class Memory>
 void latch_settle(const Latch<Memory>& latch) {
-    uint64_t word = Memory::load(*latch.word);
-    while ((word & kSpare) != 0 && !Memory::cas(*latch.word, word, word & ~kSpare)) {
-    }
+    Memory::clear(*latch.word, kSpare);
 }
 
 // Ends the publication that a dead writer began. The caller holds the writers' lock; latch is the
@@ -117,8 +121,9 @@ void latch_flip(const Latch<Memory>& latch, uint64_t has_policy, const uint64_t*
     Memory::store(*latch.word, next_generation((word & ~kHasPolicy) | has_policy) ^ kSpare);
 }
 
-// --- The life of a thread slot: FREE -> CLAIMING -> LIVE -> FREE, each step one change of the word
-// with a new generation, so that a writer that looked at an earlier life fails its cas.
+// --- The life of a thread slot: FREE -> CLAIMING -> LIVE -> FREE, each step one change of the
+// word; the first two have a new generation each, so that a writer that looked at an earlier life
+// fails its cas.
 
 // A thread takes a free slot. Refused while SPARE: a writer, perhaps dead, is still filling the
 // home of the slot's former life.
@@ -136,12 +141,11 @@ void slot_open(typename Memory::Cell& cell, uint64_t has_policy) {
     Memory::store(cell, next_generation((word & ~kState) | kLive | has_policy));
 }
 
-// The thread leaves. A SPARE that a writer has set stays for that writer to clear.
+// The thread leaves. A SPARE that a writer has set stays for that writer to clear. The generation
+// stays as well: nobody publishes to what is not LIVE, and the next life has a later one.
 template <class Memory>
 void slot_release(typename Memory::Cell& cell) {
-    uint64_t word = Memory::load(cell);
-    while (!Memory::cas(cell, word, next_generation(word & ~(kState | kHasPolicy)))) {
-    }
+    Memory::clear(cell, kState | kHasPolicy);
 }
 
 }  // namespace mpol::control

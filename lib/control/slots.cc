@@ -59,12 +59,11 @@ bool usable(unsigned slot) {
     return false;
 }
 
+// A thread that comes in between raises it by one at least: whoever has met more of them than there
+// are slots is mocked from outside, and lets it be.
 void raise_slots_used(unsigned slots) {
-    uint32_t used = load(local.header.slots_used);
-    while (used < slots &&
-           !__atomic_compare_exchange_n(&local.header.slots_used, &used, slots, false,
-                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-    }
+    (void)replace_if(local.header.slots_used, uint32_t{slots}, slots,
+                     [slots](uint32_t used) { return used < slots; });
 }
 
 // No writer publishes here before the slot is open.

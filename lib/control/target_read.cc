@@ -104,8 +104,10 @@ std::optional<ThreadState> Target::thread(unsigned slot) const {
         for (unsigned kind = 0; kind < MPOL_CTL_KINDS; ++kind) {
             state.kinds[kind] = read_own_kind(*segment_, kind, slot);
         }
-        // All of one thread: the generation changes whenever the slot passes to another.
-        if (generation(load(row.word)) == generation(before)) return state;
+        // All of one thread, and of its life: the state changes when it leaves, and the generation
+        // whenever the slot passes to another.
+        const uint64_t after = load(row.word);
+        if (generation(after) == generation(before) && (after & kState) == kLive) return state;
     }
     state.asked.readable = false;
     return state;

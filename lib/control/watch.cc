@@ -14,6 +14,9 @@ namespace {
 // it is there: far apart, so that a loaded machine comes to no lapse.
 constexpr uint64_t kLeaseNs = 10'000'000'000;
 constexpr uint64_t kRenewNs = 1'000'000'000;
+// Each fails because another watcher was faster, whose renewal serves as well. One that comes to
+// nothing is made good by the next, long before the lease is up.
+constexpr unsigned kRenewTries = 8;
 // How often the target is checked to be alive while nothing happens.
 constexpr uint64_t kAliveCheckNs = 200'000'000;
 // A row takes nanoseconds to write; a thread that was preempted in the midst of one comes back
@@ -32,10 +35,9 @@ void Watch::renew(uint64_t now_ns) {
     renewed_ns_ = now_ns;
     uint64_t& until = target_->segment_->header.watch_until_ns;
     const uint64_t wanted = sys::realtime_ns() + kLeaseNs;
-    uint64_t seen = load(until);
     // One far ahead is damage, or the clock was set back.
-    while ((seen < wanted || seen > wanted + kLeaseNs) && !SharedMemory::cas(until, seen, wanted)) {
-    }
+    (void)replace_if(until, wanted, kRenewTries,
+                     [wanted](uint64_t seen) { return seen < wanted || seen > wanted + kLeaseNs; });
 }
 
 Watch::Found Watch::lose(uint64_t count) {

@@ -38,6 +38,10 @@ struct SharedMemory {
         return __atomic_compare_exchange_n(&cell, &expected, desired, false, __ATOMIC_ACQ_REL,
                                            __ATOMIC_ACQUIRE);
     }
+    static void clear(Cell& cell, uint64_t bits) {
+        (void)sys::fail_point(sys::FailPoint::kLatchStore);
+        __atomic_fetch_and(&cell, ~bits, __ATOMIC_ACQ_REL);
+    }
 };
 using SharedLatch = Latch<SharedMemory>;
 
@@ -53,6 +57,20 @@ void store(T& field, T value) {
 template <class T>
 T add(T& field, T value) {
     return __atomic_fetch_add(&field, value, __ATOMIC_ACQ_REL);
+}
+// Stores value where a field is as wanted(field) says, looking again when it has changed meanwhile:
+// tries times in all, since whoever may write the segment may change it without end. True: it was
+// stored.
+template <class T, class Wanted>
+bool replace_if(T& field, T value, unsigned tries, Wanted wanted) {
+    T seen = load(field);
+    for (; tries > 0 && wanted(seen); --tries) {
+        if (__atomic_compare_exchange_n(&field, &seen, value, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // Who set a policy and when, and how it is to be applied.

@@ -7,19 +7,11 @@
 #include <fstream>
 #include <iostream>
 
-#include "commit.h"
-
 namespace mpol::test {
 
 unsigned number_from_environment(const char* name, unsigned otherwise) {
     const char* const value = std::getenv(name);
     return value == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(value, nullptr, 10));
-}
-
-uint64_t announced_seed() {
-    const unsigned seed = number_from_environment("MPOL_CHAOS_SEED", std::random_device()());
-    std::cout << fmt::format("MPOL_CHAOS_SEED={} at commit {}\n", seed, MPOL_COMMIT) << std::flush;
-    return seed;
 }
 
 const std::vector<std::optional<Policy>>& chaos_policies() {

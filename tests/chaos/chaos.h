@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of this folder share: the seed, the policies that are written at random and told
-// apart when they are read, and the watchdog's report.
+// What the tests of this folder share: the policies that are written at random and told apart when
+// they are read, and the watchdog's report.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "replay.h"
 #include "subject.h"
 
 namespace mpol::test {
@@ -20,9 +20,6 @@ inline constexpr int kStuckMs = 60'000;
 
 // Of MPOL_NAME, where it is set.
 [[nodiscard]] unsigned number_from_environment(const char* name, unsigned otherwise);
-
-// MPOL_CHAOS_SEED, or another each time; said, with the commit, so that a failure replays.
-[[nodiscard]] uint64_t announced_seed();
 
 // All of one node, no two alike.
 [[nodiscard]] const std::vector<std::optional<Policy>>& chaos_policies();

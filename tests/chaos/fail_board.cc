@@ -14,7 +14,8 @@
 #include <set>
 
 #include "chaos.h"
-#include "commit.h"
+#include "replay.h"
+#include "wanted.h"
 
 namespace mpol::test {
 namespace {
@@ -23,18 +24,57 @@ namespace {
 constexpr unsigned kFewPasses = 8;
 constexpr unsigned kManyHits = 40;
 
-bool all_wanted() {
-    const char* const wanted = std::getenv("MPOL_FAIL_POINTS");
-    return wanted != nullptr && std::string(wanted) == "all";
+std::string name_of(uint32_t deed) {
+    if (deed == sys::kDie) return "die";
+    return deed == sys::kStop ? "stop" : ::strerrorname_np(static_cast<int>(deed));
 }
+
+std::vector<uint32_t> deeds_at(const PointName& point) {
+    std::vector<uint32_t> deeds = {sys::kDie, sys::kStop};
+    deeds.insert(deeds.end(), point.errnos.begin(), point.errnos.end());
+    return deeds;
+}
+
+tl::expected<Strike, std::string> parse_strike(const WantedText& text) {
+    const auto& all = fail_points();
+    const auto at = std::find_if(all.begin(), all.end(),
+                                 [&](const PointName& one) { return one.text == text.what; });
+    if (at == all.end()) {
+        return tl::unexpected(
+            fmt::format("\"{}\" is no fail point; there are {}", text.what,
+                        listed(all, [](const PointName& one) { return one.text; })));
+    }
+    const unsigned pass = parse_place(text.place);
+    if (pass == 0) {
+        return tl::unexpected(
+            fmt::format("\"{}\" is no pass; they are counted from 1", text.place));
+    }
+    const auto deeds = deeds_at(*at);
+    const auto deed = std::find_if(deeds.begin(), deeds.end(),
+                                   [&](uint32_t one) { return name_of(one) == text.how; });
+    if (deed == deeds.end()) {
+        return tl::unexpected(fmt::format("\"{}\" is no deed of {}; there are {}", text.how,
+                                          text.what, listed(deeds, name_of)));
+    }
+    return Strike{*at, pass, *deed};
+}
+
+const Wanted<Strike>& wanted() {
+    static const Wanted<Strike> from_environment(
+        "MPOL_FAIL_POINTS", "POINT:PASS:DEED as in segment-create:3:die", parse_strike);
+    return from_environment;
+}
+
+const testing::Environment* const text_check =
+    testing::AddGlobalTestEnvironment(new WantedCheck([] { return wanted().why_not(); }));
 
 // The first, the last and some between.
 std::set<unsigned> passes(unsigned hits) {
-    const unsigned wanted =
-        all_wanted() ? hits : std::min(hits, hits > kManyHits ? kFewPasses : 2U);
+    const unsigned count =
+        wanted().all() ? hits : std::min(hits, hits > kManyHits ? kFewPasses : 2U);
     std::set<unsigned> found;
-    for (unsigned i = 0; i < wanted; ++i) {
-        found.insert(wanted == 1 ? 1 : 1 + i * (hits - 1) / (wanted - 1));
+    for (unsigned i = 0; i < count; ++i) {
+        found.insert(count == 1 ? 1 : 1 + i * (hits - 1) / (count - 1));
     }
     return found;
 }
@@ -56,14 +96,14 @@ std::vector<PointName> fail_points_of(const std::vector<std::string>& words) {
         const std::string word = point.text.substr(0, point.text.find('-'));
         if (std::find(words.begin(), words.end(), word) != words.end()) found.push_back(point);
     }
+    if (const auto& one = wanted().one()) {
+        std::erase_if(found, [&](const PointName& point) { return point.text != one->at.text; });
+    }
     return found;
 }
 
 std::string Strike::words() const {
-    const std::string what = deed == sys::kDie    ? "dies"
-                             : deed == sys::kStop ? "stops"
-                                                  : ::strerrorname_np(static_cast<int>(deed));
-    return fmt::format("{} at pass {} of {}", what, pass, at.text);
+    return fmt::format("{}:{}:{}", at.text, pass, name_of(deed));
 }
 
 Board::Board()
@@ -104,14 +144,11 @@ pid_t Board::struck() const {
 }
 
 std::vector<Strike> strikes_at(const std::vector<PointName>& points, const Board& board) {
+    if (const auto& one = wanted().one()) return {*one};
     std::vector<Strike> strikes;
     for (const PointName& point : points) {
         for (const unsigned pass : passes(board.hits(point.point))) {
-            strikes.push_back({point, pass, sys::kDie});
-            strikes.push_back({point, pass, sys::kStop});
-            for (const int err : point.errnos) {
-                strikes.push_back({point, pass, static_cast<uint32_t>(err)});
-            }
+            for (const uint32_t deed : deeds_at(point)) strikes.push_back({point, pass, deed});
         }
     }
     return strikes;
@@ -119,17 +156,19 @@ std::vector<Strike> strikes_at(const std::vector<PointName>& points, const Board
 
 void try_all(const std::vector<Strike>& strikes,
              const std::function<bool(const Strike&)>& attempt) {
-    std::cout << "commit " << MPOL_COMMIT << '\n';
+    std::cout << "commit " << commit() << '\n';
     std::map<std::string, unsigned> struck;
     unsigned total = 0;
     for (const Strike& strike : strikes) {
-        SCOPED_TRACE(strike.words());
+        SCOPED_TRACE(fmt::format("MPOL_FAIL_POINTS={} at commit {}", strike.words(), commit()));
         const bool hit = attempt(strike);
         struck[strike.at.text] += hit;
         total += hit;
         if (testing::Test::HasFatalFailure()) break;
     }
-    for (const auto& [point, count] : struck) EXPECT_GT(count, 0U) << "nothing struck at " << point;
+    const auto& one = wanted().one();
+    for (const auto& [point, count] : struck)
+        EXPECT_GT(count, 0U) << "nothing struck at " << (one ? one->words() : point);
     std::cout << fmt::format("{} fail points, {} strikes tried, {} struck\n", struck.size(),
                              strikes.size(), total);
 }

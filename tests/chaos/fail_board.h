@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fail points from a test's side: the board that it shares with its subjects, and which of the
-// points' passes it tries. MPOL_FAIL_POINTS=all: each of them, with each deed; else a few of each.
+// points' passes it tries. MPOL_FAIL_POINTS says which:
+//
+//     all                       each of them, with each deed
+//     POINT:PASS:DEED           this strike alone, as a failure prints it: segment-create:3:die.
+//     DEED is
+//                               die, stop, or an errno that the point's call may fail with
+//     (not set)                 a few of each
 #pragma once
 
 #include <functional>
@@ -18,7 +24,7 @@ struct PointName {
 };
 // All, in the order of sys/fail_points.def.
 [[nodiscard]] const std::vector<PointName>& fail_points();
-// Those whose text begins with one of the words.
+// Those whose text begins with one of the words, and that MPOL_FAIL_POINTS does not leave out.
 [[nodiscard]] std::vector<PointName> fail_points_of(const std::vector<std::string>& words);
 
 // What is to happen, at which pass.
@@ -27,6 +33,7 @@ struct Strike {
     unsigned pass = 1;
     uint32_t deed = sys::kDie;
 
+    // As MPOL_FAIL_POINTS has it.
     [[nodiscard]] std::string words() const;
     [[nodiscard]] bool fails_a_call() const { return deed < sys::kDie; }
 };

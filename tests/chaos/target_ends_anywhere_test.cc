@@ -3,6 +3,8 @@
 // growing, applying, migrating and forking. Whoever reads from outside sees whole policies and
 // never waits; what was stopped, or failed, goes on whole, and takes one more rewrite; a child that
 // dies takes nothing of its parent with it, and one that lives has its parent's policy.
+//
+// A failure prints which strike it was: MPOL_FAIL_POINTS=segment-create:3:die runs that one alone.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -225,10 +227,11 @@ bool live_under(Board& board, const Strike* strike) {
 }  // namespace
 
 TEST(FailPoints, TargetEndsAnywhere) {
-    Board board;
-    live_under(board, nullptr);
     const auto points =
         fail_points_of({"segment", "slot", "region", "apply", "migrate", "fork", "latch"});
+    if (points.empty()) GTEST_SKIP() << "MPOL_FAIL_POINTS names a point that no target passes";
+    Board board;
+    live_under(board, nullptr);
     for (const PointName& point : points) {
         const bool moves = point.text == "migrate-move" || point.text == "migrate-moved";
         if (!moves || board.hits(sys::FailPoint::kMigrateMove) > 0) {

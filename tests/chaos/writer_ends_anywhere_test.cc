@@ -2,6 +2,8 @@
 // A writer dies, stops, or has a call fail at every fail point of attaching and publishing. Readers
 // see whole policies all the while and never wait; the target goes on; the next writer works, and
 // what it publishes comes into force.
+//
+// A failure prints which strike it was: MPOL_FAIL_POINTS=publish-row:1:ENOSPC runs that one alone.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -156,9 +158,10 @@ bool write_under(Board& board, const Strike* strike) {
 }  // namespace
 
 TEST(FailPoints, WriterEndsAnywhere) {
+    const auto points = fail_points_of({"attach", "publish", "latch"});
+    if (points.empty()) GTEST_SKIP() << "MPOL_FAIL_POINTS names a point that no writer passes";
     Board board;
     write_under(board, nullptr);
-    const auto points = fail_points_of({"attach", "publish", "latch"});
     for (const PointName& point : points) {
         EXPECT_GT(board.hits(point.point), 0U) << point.text << " was not passed";
     }

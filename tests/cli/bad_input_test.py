@@ -8,10 +8,10 @@ import subprocess
 from harness import (ENVIRONMENT, FAILED, NOBODY, NO_SUCH_PID, NO_TARGET, NOT_PERMITTED, OK, PARTLY,
                      SEGMENT_ABI, USAGE, CliTest, Victim, lines, main, mpol, needs_root,
                      segment_bytes)
+from replay import announced_seed
 
 SEGMENT_BYTES = segment_bytes()
 SLOTS_AT = 8192
-SEED = int(os.environ.get("MPOL_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
 SAME_VERSION = "hint: was it started with the same version of mpol?"
 
 
@@ -95,18 +95,17 @@ class BadInputTest(CliTest):
             self.lives(victim)
 
     def test_a_segment_whose_bytes_are_random(self):
-        print("MPOL_TEST_SEED", SEED)
         with Victim() as victim:
-            victim.overwrite(0, random.Random(SEED).randbytes(SEGMENT_BYTES))
+            victim.overwrite(0, random.Random(announced_seed()).randbytes(SEGMENT_BYTES))
             self.expect_of_all(victim.pid, FAILED,
                                f"mpol: the control segment of process {victim.pid} is not usable: "
                                "it does not begin with the segment's magic", SAME_VERSION)
             self.lives(victim)
 
     def test_a_segment_whose_bytes_are_random_behind_an_honest_header(self):
-        print("MPOL_TEST_SEED", SEED)
         with Victim() as victim:
-            victim.overwrite(SLOTS_AT, random.Random(SEED).randbytes(SEGMENT_BYTES - SLOTS_AT))
+            victim.overwrite(
+                SLOTS_AT, random.Random(announced_seed()).randbytes(SEGMENT_BYTES - SLOTS_AT))
             victim.overwrite(64, (0xFFFFFFFF).to_bytes(4, "little") * 2)
             for words in (["get", victim.pid, "--threads"], ["ls"]):
                 result = mpol(*words)
@@ -118,9 +117,8 @@ class BadInputTest(CliTest):
             self.lives(victim)
 
     def test_a_policy_whose_bytes_are_random(self):
-        print("MPOL_TEST_SEED", SEED)
         with Victim() as victim:
-            victim.overwrite(128, random.Random(SEED).randbytes(1120 - 128))
+            victim.overwrite(128, random.Random(announced_seed()).randbytes(1120 - 128))
             for words in (["get", victim.pid], ["ls"]):
                 result = mpol(*words)
                 self.assertEqual((result.returncode, result.stderr), (OK, ""))

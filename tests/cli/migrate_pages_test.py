@@ -12,6 +12,7 @@ import subprocess
 import unittest
 
 from harness import (ENVIRONMENT, MPOL, OK, PARTLY, SECONDS_MAX, CliTest, Victim, main, mpol)
+from replay import announced_seed
 
 MIB = 1 << 20
 SIZE = 24 * MIB
@@ -132,10 +133,9 @@ class MigratePagesTest(CliTest):
         os.kill(int(child), signal.SIGKILL)
 
     def test_killed_asker_leaves_the_target_whole(self):
-        seed = random.randrange(1 << 32)
-        chance = random.Random(seed)
+        chance = random.Random(announced_seed())
         for number in range(KILLS):
-            with self.subTest(number=number, seed=seed):
+            with self.subTest(number=number):
                 # Where the fewest lie: most have to move, whatever the killed ones before moved.
                 pages = self.pages_of_heap()
                 self.set_policy(f"bind:{min((1, 2, 3), key=lambda node: pages.get(node, 0))}")

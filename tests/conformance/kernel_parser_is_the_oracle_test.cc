@@ -22,6 +22,7 @@
 #include "machine.h"
 #include "policy/parse.h"
 #include "policy/text.h"
+#include "replay.h"
 #include "task/machine.h"
 
 namespace mpol::test {
@@ -215,11 +216,6 @@ const Generator::Words Generator::kStrangeItems = {
 const std::string Generator::kBytes =
     "0123456789,,--::==//()|Nnal sticreve\t\n\v\f\r\x01\x7f\xa0\xff";
 
-uint64_t choose_seed() {
-    const char* const given = std::getenv("MPOL_TEST_SEED");
-    return given != nullptr ? std::strtoull(given, nullptr, 0) : std::random_device{}();
-}
-
 std::string quoted(const std::string& text) {
     return ::testing::PrintToString(text);
 }
@@ -228,10 +224,8 @@ std::string quoted(const std::string& text) {
 
 TEST(StrictParser, AgreesWithTheKernels) {
     if (const std::string lack = lacks_mounts(); !lack.empty()) GTEST_SKIP() << lack;
-    const uint64_t seed = choose_seed();
-    std::printf("seed: MPOL_TEST_SEED=%llu\n", static_cast<unsigned long long>(seed));
     const NodeMask has_memory = task::node_list("has_memory");
-    Generator generator(seed, has_memory.end());
+    Generator generator(announced_seed(), has_memory.end());
     const Oracle oracle;
     const unsigned modes = task::kernel_modes().mode_count;
     unsigned accepted = 0;

@@ -12,6 +12,7 @@
 #include <random>
 #include <thread>
 
+#include "replay.h"
 #include "subject.h"
 
 namespace mpol::test {
@@ -89,12 +90,6 @@ unsigned unfinished(int segment_fd) {
     return count;
 }
 
-unsigned seed() {
-    const char* given = std::getenv("MPOL_TEST_SEED");
-    return given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 0))
-                            : std::random_device{}();
-}
-
 }  // namespace
 
 SUBJECT(listens) {
@@ -115,9 +110,7 @@ SUBJECT(publishes_until_killed) {
 }
 
 TEST(KilledWriter, LeavesLatchWhole) {
-    const unsigned chosen = seed();
-    std::cout << "replay with MPOL_TEST_SEED=" << chosen << std::endl;
-    std::mt19937 random(chosen);
+    std::mt19937 random(static_cast<unsigned>(announced_seed()));
 
     Subject subject("listens");
     subject.hear("ready");

@@ -57,6 +57,9 @@ struct ModelMemory {
         return !outlives_store() ||
                cell.compare_exchange_strong(expected, desired, rl::mo_acq_rel, $);
     }
+    static void clear(Cell& cell, uint64_t bits) {
+        if (outlives_store()) cell.fetch_and(~bits, rl::mo_acq_rel, $);
+    }
 };
 using ModelLatch = Latch<ModelMemory>;
 using Cell = ModelMemory::Cell;

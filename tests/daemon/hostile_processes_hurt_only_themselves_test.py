@@ -4,6 +4,7 @@
 nothing is written to any process but theirs. What the daemon's own time goes into is told."""
 import fcntl
 import os
+import random
 import signal
 import socket
 import struct
@@ -15,6 +16,7 @@ import unittest
 
 import harness
 from harness import INTERLEAVE, Daemon, Subject, rule
+from replay import announced_seed
 
 THREADS = 10000 if harness.FULL else 1000
 WITNESSES = 50
@@ -76,8 +78,9 @@ class HostileTest(unittest.TestCase):
         subject = self.subject("wait")
         subject.wait_for(INTERLEAVE)
         size = os.fstat(subject.segment.fd).st_size
-        self.meanwhile(lambda: os.pwrite(subject.segment.fd, os.urandom(size // 4),
-                                         int.from_bytes(os.urandom(2), "little") % 4 * (size // 4)))
+        dice = random.Random(announced_seed())
+        self.meanwhile(lambda: os.pwrite(subject.segment.fd, dice.randbytes(size // 4),
+                                         dice.randrange(4) * (size // 4)))
         for _ in range(20):
             subject.process.send_signal(0)
             self.daemon.process.send_signal(signal.SIGHUP)

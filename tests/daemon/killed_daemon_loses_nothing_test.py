@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The daemon is killed at random instants while it works: no process is disturbed, the next daemon
-finds all of them within a second, and undo is exact still. MPOL_SEED repeats a run."""
+finds all of them within a second, and undo is exact still. MPOL_TEST_SEED repeats a run."""
 import os
 import random
 import signal
@@ -11,6 +11,7 @@ import unittest
 
 import harness
 from harness import Daemon, Subject, rule
+from replay import announced_seed
 
 KILLS = 1000 if harness.FULL else 50
 PROCESSES = 100 if harness.FULL else 30
@@ -22,9 +23,7 @@ FOUND_S_MAX = 1.0
 
 class KilledDaemonTest(unittest.TestCase):
     def test_kills(self):
-        seed = int(os.environ.get("MPOL_SEED", random.randrange(1 << 32)))
-        print(f"\nMPOL_SEED={seed}", file=sys.stderr)
-        dice = random.Random(seed)
+        dice = random.Random(announced_seed())
         slowest_s = 0.0
         with Daemon("", *OPTIONS) as daemon, Subject(daemon, "family", PROCESSES) as family:
             pids = family.children()

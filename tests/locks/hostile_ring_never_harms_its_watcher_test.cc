@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "control/watch.h"
+#include "replay.h"
 #include "subject.h"
 #include "sys/sys.h"
 
@@ -53,8 +54,7 @@ SUBJECT(allocates_on_command) {
 }
 
 TEST(HostileRing, NeverHarmsItsWatcher) {
-    const auto seed = std::random_device{}();
-    SCOPED_TRACE(fmt::format("seed {}", seed));
+    const uint64_t seed = announced_seed();
     Subject subject("allocates_on_command");
     subject.hear("ready");
     control::Target target = subject.attach();

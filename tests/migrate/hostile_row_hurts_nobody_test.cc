@@ -9,6 +9,7 @@
 #include <random>
 
 #include "migrating.h"
+#include "replay.h"
 
 namespace mpol::test {
 namespace {
@@ -31,9 +32,7 @@ int open_segment(pid_t pid) {
 }  // namespace
 
 TEST(HostileRow, HurtsNobody) {
-    const unsigned seed = std::random_device{}();
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    std::mt19937_64 random(seed);
+    std::mt19937_64 random(announced_seed());
     Migrating bench;
     control::Target target = bench.attach();
     bench.set_all(target, make_policy(Mode::kPreferred, {0}));

@@ -9,22 +9,12 @@
 
 #include "machine.h"
 #include "policy/text.h"
+#include "replay.h"
 
 namespace mpol::test {
 namespace {
 
 constexpr int kRounds = 3000;
-
-uint64_t seed() {
-    static const uint64_t value = [] {
-        const char* given = std::getenv("MPOL_TEST_SEED");
-        const uint64_t chosen =
-            given != nullptr ? std::strtoull(given, nullptr, 0) : std::random_device{}();
-        std::cout << "replay with MPOL_TEST_SEED=" << chosen << std::endl;
-        return chosen;
-    }();
-    return value;
-}
 
 class RandomPolicies {
   public:
@@ -74,7 +64,7 @@ class RandomPolicies {
 };
 
 TEST(PolicyText, RoundTripsThroughTheLenientParser) {
-    RandomPolicies random(seed());
+    RandomPolicies random(announced_seed());
     ParseContext context;
     context.allow_absent_nodes = true;
     for (int round = 0; round < kRounds; ++round) {
@@ -89,7 +79,7 @@ TEST(PolicyText, RoundTripsThroughTheLenientParser) {
 
 // Balancing is the kernel's own gap: it prints the flag and does not read it.
 TEST(PolicyText, RoundTripsThroughTheStrictParserExceptBalancing) {
-    RandomPolicies random(seed());
+    RandomPolicies random(announced_seed());
     for (int round = 0; round < kRounds; ++round) {
         Policy original = random.next();
         original.home_node = kNoNode;
@@ -106,7 +96,7 @@ TEST(PolicyText, RoundTripsThroughTheStrictParserExceptBalancing) {
 }
 
 TEST(PolicyText, NodeListsRoundTrip) {
-    RandomPolicies random(seed());
+    RandomPolicies random(announced_seed());
     for (int round = 0; round < kRounds; ++round) {
         const NodeMask mask = random.mask();
         ASSERT_EQ(parse_kernel_list(nodes_text(mask), kMaxNodes), mask) << nodes_text(mask);

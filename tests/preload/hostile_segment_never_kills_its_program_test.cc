@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "control/words.h"
+#include "replay.h"
 #include "sys/sys.h"
 #include "workbench.h"
 
@@ -94,9 +95,7 @@ TEST(HostileWriter, GarbagePolicyIsIgnoredAndRecorded) {
 }
 
 TEST(HostileWriter, RandomBytesEverywhereAreSurvived) {
-    const unsigned seed = std::random_device{}();
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    std::mt19937_64 random(seed);
+    std::mt19937_64 random(announced_seed());
     Workbench bench;
     bench.start_thread(0);
     control::Target target = bench.attach();
