@@ -50,8 +50,9 @@ struct Walk {
     Kind kind;
     const Binding* before;
     const Binding* binding;
-    Placer placer = 0;   // whose own is bound; 0: all that is nobody's own
-    int mode_word = -1;  // what that is then, of mappings
+    Placer placer = 0;        // whose own is bound; 0: all that is nobody's own
+    uint64_t generation = 0;  // of its policy
+    int mode_word = -1;       // what that is then, of mappings
     size_t mark_count = 0;
     uintptr_t data_end = 0;  // of the last mapping of a file's data
     int first_error = 0;
@@ -140,9 +141,21 @@ void bind_nobodys(Walk& walk, uintptr_t start, uintptr_t end) {
     bind(walk, start, end);
     for (Placed meanwhile = next_placed(start, end); meanwhile.start < end;
          meanwhile = next_placed(meanwhile.end, end)) {
-        (void)place_mapping_of(meanwhile.placer, reinterpret_cast<void*>(meanwhile.start),
-                               meanwhile.end - meanwhile.start);
+        bind_as_placed(meanwhile.start, meanwhile.end);
     }
+}
+
+// What the thread whose policy is new has placed; or had: it may be another's by the time it is
+// bound.
+void bind_own(Walk& walk, const Placed& placed) {
+    bind(walk, placed.start, placed.end);
+    NodeMask nodes;
+    const int mode_word = mode_at(placed.start, nodes);
+    const Placed now = next_placed(placed.start, placed.end);
+    const bool settled_anew = now.settled != placed.settled || now.generation != placed.generation;
+    if (!is_as_it_was(placed) || settled_anew) return bind_as_placed(placed.start, placed.end);
+    const bool as_asked = mode_word == kernel_mode_word(walk.binding->policy);
+    if (as_asked || walk.mode_word < 0) walk.mode_word = mode_word;
 }
 
 // A mapping, or a part of one, of one policy.
@@ -154,12 +167,11 @@ void bind_mapped(Walk& walk, uintptr_t start, uintptr_t end) {
         if (placed.start == placed.end) continue;
         const bool stale = is_stale(placed);
         if (stale || (walk.placer == 0 && !is_kept(placed.placer, Kind::kMmap))) {
-            forget_placed(placed.start, placed.end);
+            forget_placed(placed);
             bind_nobodys(walk, placed.start, placed.end);
-        } else if (placed.placer == walk.placer && placed.settled) {
-            bind(walk, placed.start, placed.end);
-            NodeMask nodes;
-            walk.mode_word = mode_at(placed.start, nodes);
+        } else if (placed.placer == walk.placer && placed.settled &&
+                   !is_newer(placed, walk.generation)) {
+            bind_own(walk, placed);
         }
     }
 }
@@ -207,15 +219,19 @@ int bind_existing(Kind kind, const Binding& before, const Binding& binding) {
     return walk_and_bind(walk);
 }
 
-int bind_placed(Kind kind, Placer placer, const Binding& binding) {
-    Walk walk{.kind = kind, .before = &binding, .binding = &binding, .placer = placer};
+int bind_placed(Kind kind, Placer placer, const Binding& binding, uint64_t generation) {
+    Walk walk{.kind = kind,
+              .before = &binding,
+              .binding = &binding,
+              .placer = placer,
+              .generation = generation};
     const int err = walk_and_bind(walk);
-    if (walk.mode_word >= 0) settle_all_placed(placer, walk.mode_word);
+    if (walk.mode_word >= 0) settle_all_placed(placer, walk.mode_word, generation);
     return err;
 }
 
-void disown_placed(Kind kind, Placer placer) {
-    if (kind == Kind::kMmap) return forget_placed_of(placer);
+void disown_placed(Kind kind, Placer placer, uint64_t generation) {
+    if (kind == Kind::kMmap) return forget_placed_until(placer, generation);
     for (std::atomic<Placer>& of : stack_placers) {
         Placer its = placer;
         if (of.load(std::memory_order_relaxed) == placer) of.compare_exchange_strong(its, 0);

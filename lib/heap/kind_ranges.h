@@ -17,8 +17,9 @@ void forget_marks();
 
 // Binds what placer has placed as its own; where the kernel says that it is bound otherwise by now,
 // it is something else and left alone. As above.
-int bind_placed(Kind kind, Placer placer, const Binding& binding);
+// What was placed under a policy later than that generation has it.
+int bind_placed(Kind kind, Placer placer, const Binding& binding, uint64_t generation);
 // It is nobody's own any more.
-void disown_placed(Kind kind, Placer placer);
+void disown_placed(Kind kind, Placer placer, uint64_t generation);
 
 }  // namespace mpol::heap

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "heap/kinds.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "control/segment.h"
@@ -28,6 +29,8 @@ constinit std::atomic<uint32_t> kinds_set{0};
 constinit std::atomic<uint32_t> kinds_ever{0};
 
 namespace {
+
+constexpr uintptr_t kPage = 4096;
 
 // Under apply_mutex, but for scope, which is written once and before its kind's bits.
 struct State {
@@ -214,11 +217,32 @@ void bind_mapping(void* start, size_t size) {
     }
 }
 
-void bind_moved(Placer placer, void* start, size_t size) {
+Lifted::Lifted(const void* start, size_t size)
+    : start_(reinterpret_cast<uintptr_t>(start)), size_(size) {
+    if (start_ % kPage != 0) return;  // Such calls fail.
+    const uintptr_t end = start_ + size;
+    bool any = false;
+    for (Placed placed = next_placed(start_, end); placed.start < end;
+         placed = next_placed(placed.end, end)) {
+        any = true;
+        if (count_ < kPiecesMax) pieces_[count_++] = placed;
+    }
+    if (any) forget_placed(start_, end);
+}
+
+void Lifted::move_to(uintptr_t start, size_t size) const {
     if (control::copied()) return;
-    const InsideMappings inside;
-    const Notice notice(MPOL_EVENT_POLICY, start, size);
-    (void)place_mapping_of(placer, start, size);
+    for (unsigned i = 0; i < count_; ++i) {
+        const Placed& piece = pieces_[i];
+        const uintptr_t from = piece.start - start_;
+        const bool last = piece.end == start_ + size_;  // what is grown is of its policy
+        const uintptr_t to = last ? size : std::min(piece.end - start_, size);
+        if (from >= to) continue;
+        void* const at = reinterpret_cast<void*>(start + from);
+        const InsideMappings inside;
+        const Notice notice(MPOL_EVENT_POLICY, at, to - from);
+        (void)place_mapping_of(piece.placer, at, to - from);
+    }
 }
 
 Binding kind_binding(Kind kind) {

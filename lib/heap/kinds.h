@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "heap/placed.h"
 #include "heap/scopes.h"
 #include "heap/task.h"
 
@@ -25,7 +26,9 @@ enum class Kind : uint8_t {
     kStack = MPOL_CTL_KIND_STACK,
     kMmap = MPOL_CTL_KIND_MMAP,
 };
-[[nodiscard]] constexpr uint32_t bit_of(Kind kind) { return 1U << static_cast<unsigned>(kind); }
+[[nodiscard]] constexpr uint32_t bit_of(Kind kind) {
+    return 1U << static_cast<unsigned>(kind);
+}
 
 // Bits of the kinds that have a policy now, and of those that ever had one.
 extern std::atomic<uint32_t> kinds_set;
@@ -56,8 +59,27 @@ void bind_stack(void* start, size_t size, const OwnStack& own);
 // Some policy of the process's or of the calling thread's is for what is mapped.
 [[nodiscard]] bool mappings_concerned();
 void bind_mapping(void* start, size_t size);
-// What placer has placed was moved or resized to there.
-void bind_moved(Placer placer, void* start, size_t size);
+
+// What threads have placed in a range that is about to be unmapped or moved. It is forgotten
+// before: whoever is given the range next enters it anew.
+class Lifted {
+  public:
+    Lifted(const void* start, size_t size);
+    // The call has failed, or left the range where it was.
+    void put_back() const { move_to(start_, size_); }
+    // The range, as it was or of another size, is there now.
+    void move_to(uintptr_t start, size_t size) const;
+
+  private:
+    // More mappings than that in one call, which the kernel moves since 6.17 only, are the
+    // process's.
+    static constexpr unsigned kPiecesMax = 8;
+
+    uintptr_t start_;
+    size_t size_;
+    Placed pieces_[kPiecesMax];
+    unsigned count_ = 0;
+};
 
 // What the process has for the kind, if anything. kStack, kMmap.
 [[nodiscard]] Binding kind_binding(Kind kind);

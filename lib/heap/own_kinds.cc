@@ -10,6 +10,7 @@
 #include "heap/apply.h"
 #include "heap/kind_ranges.h"
 #include "heap/kind_rows.h"
+#include "heap/weighted.h"
 #include "policy/weights.h"
 #include "sys/sys.h"
 
@@ -27,6 +28,8 @@ namespace {
 
 // Whoever rewrites without end is not followed any longer than this in one call.
 constexpr unsigned kRewritesMax = 16;
+// Nor where memory changes hands without end.
+constexpr unsigned kHandsMax = 1'024;
 // Something was placed, and rewritten before it was bound.
 constexpr uint64_t kNeverBound = ~uint64_t{0};
 
@@ -134,6 +137,24 @@ bool bind_as_own(void* start, size_t size, const Binding& binding) {
     return false;
 }
 
+// Bound, and settled as the kernel then calls it. Again where that is another mode: it may have
+// been bound over, by one who looks who has the range after that (bind_as_placed). False: not
+// bound.
+bool bind_and_settle(Placer placer, const Own& own, void* start, size_t size) {
+    const auto from = reinterpret_cast<uintptr_t>(start);
+    const int expected = own.binding.set ? kernel_mode_word(own.binding.policy) : 0;
+    int mode_word = -1;
+    for (unsigned i = 0; i < 2 && mode_word != expected; ++i) {
+        NodeMask nodes;
+        if (!bind_as_own(start, size, own.binding) ||
+            sys::get_mempolicy_at(start, MPOL_F_ADDR, mode_word, nodes) != 0) {
+            return false;
+        }
+        settle_placed(from, from + size, placer, mode_word, own.generation);
+    }
+    return true;
+}
+
 // Entered, bound, and the policy looked at again: whoever rewrites it in between publishes first
 // and looks for what is entered then, so one of the two sees the other.
 Placing place(Placer placer, int slot, Own& own, void* start, size_t size) {
@@ -142,14 +163,10 @@ Placing place(Placer placer, int slot, Own& own, void* start, size_t size) {
         forget_placed(from, from + size);
         const bool entered = enter_placed(from, from + size, placer);
         if (!entered) control::record_error(MPOL_CTL_ERROR_PLACED, ENOSPC, from, size);
-        int mode_word = 0;
-        NodeMask nodes;
-        if (!bind_as_own(start, size, own.binding) || !entered ||
-            sys::get_mempolicy_at(start, MPOL_F_ADDR, mode_word, nodes) != 0) {
+        if (!bind_and_settle(placer, own, start, size) || !entered) {
             forget_placed(from, from + size);
             return Placing::kDone;
         }
-        settle_placed(from, from + size, placer, mode_word);
         if (is_current(Kind::kMmap, slot, own.generation)) return Placing::kDone;
         if (!read_own(Kind::kMmap, slot, own)) return Placing::kDone;
     }
@@ -160,10 +177,10 @@ Placing place(Placer placer, int slot, Own& own, void* start, size_t size) {
 
 void bind_as_asked(Kind kind, Placer placer, Own& own) {
     if (!own.set) {
-        own.err = bind_placed(kind, placer, kind_binding(kind));
-        disown_placed(kind, placer);
+        own.err = bind_placed(kind, placer, kind_binding(kind), own.generation);
+        disown_placed(kind, placer, own.generation);
     } else if (own.err == 0) {
-        own.err = bind_placed(kind, placer, own.binding);
+        own.err = bind_placed(kind, placer, own.binding, own.generation);
     }
 }
 
@@ -200,6 +217,27 @@ Placing place_mapping_of(Placer placer, void* start, size_t size) {
     Own own;
     if (slot < 0 || !read_own(Kind::kMmap, slot, own) || !own.usable()) return Placing::kNot;
     return place(placer, slot, own, start, size);
+}
+
+void bind_as_placed(uintptr_t start, uintptr_t end) {
+    uintptr_t at = start;
+    for (unsigned i = 0; at < end && i < kHandsMax; ++i) {
+        Placed placed = next_placed(at, end);
+        // One row has one policy.
+        placed = placed.start != at ? Placed{at, placed.start} : whole_row(placed);
+        void* const from = reinterpret_cast<void*>(placed.start);
+        const size_t size = placed.end - placed.start;
+        Own own{.set = true, .binding = kind_binding(Kind::kMmap)};
+        const int slot = slot_of(placed.placer);
+        const bool has_own = slot >= 0 && read_own(Kind::kMmap, slot, own) && own.usable();
+        if (has_own) {
+            (void)bind_and_settle(placed.placer, own, from, size);
+        } else {
+            (void)bind_range(from, size, kind_binding(Kind::kMmap));
+        }
+        const bool rewritten = has_own && !is_current(Kind::kMmap, slot, own.generation);
+        if (is_as_it_was(placed) && !rewritten) at = placed.end;
+    }
 }
 
 OwnStack own_stack() {

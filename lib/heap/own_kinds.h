@@ -35,6 +35,9 @@ enum class Placing : uint8_t {
 [[nodiscard]] Placing place_mapping(void* start, size_t size);
 // What another thread's mapping has become. kNot: that one is gone, too.
 [[nodiscard]] Placing place_mapping_of(Placer placer, void* start, size_t size);
+// Somebody's policy was bound to mapped memory that may have become another's meanwhile: whoever
+// has it now gets his own again, also where it goes on changing hands. apply_mutex held.
+void bind_as_placed(uintptr_t start, uintptr_t end);
 
 // What the stack of a thread that the calling one creates is to be bound to.
 [[nodiscard]] OwnStack own_stack();

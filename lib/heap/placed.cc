@@ -19,12 +19,19 @@ constexpr uint64_t kPagesMax = (uint64_t{1} << kPagesBits) - 1;     // 1 TiB
 constexpr uint64_t kFirstPages = uint64_t{1} << (64 - kPagesBits);  // 256 TiB
 constexpr uint64_t kFilling = uint64_t{1} << kPagesBits;
 
-// And whose it is: placer << 32 | kSettled | mode word.
+// And whose it is:
+//
+//     63    32 | 31      | 30        16 | 15       0
+//     placer   | settled | generation   | mode word      the last three 0 until it is settled
 constexpr uint64_t kSettled = uint64_t{1} << 31;
-constexpr uint64_t kModeMask = kSettled - 1;
+constexpr unsigned kGenerationShift = 16;
+constexpr uint64_t kGenerationMask = 0x7fff;
+constexpr uint64_t kModeMask = 0xffff;
 
 constinit std::atomic<uint64_t> ranges[kPlacedMax];
 constinit std::atomic<uint64_t> marks[kPlacedMax];
+// How often each row was entered: the same thread may map the same range again.
+constinit std::atomic<uint32_t> entries[kPlacedMax];
 constinit std::atomic<unsigned> rows_used{0};
 
 struct Pages {
@@ -47,8 +54,16 @@ bool is_range(uint64_t range) {
     return (range & kPagesMax) != 0;
 }
 
-uint64_t mark_of(Placer placer, int mode_word) {
-    return uint64_t{placer} << 32 | kSettled | (static_cast<uint32_t>(mode_word) & kModeMask);
+uint64_t mark_of(Placer placer, int mode_word, uint64_t generation) {
+    return uint64_t{placer} << 32 | kSettled | (generation & kGenerationMask) << kGenerationShift |
+           (static_cast<uint32_t>(mode_word) & kModeMask);
+}
+uint32_t generation_of(uint64_t mark) {
+    return static_cast<uint32_t>(mark >> kGenerationShift & kGenerationMask);
+}
+bool is_later(uint32_t generation, uint64_t than) {
+    const uint64_t ahead = (generation - than) & kGenerationMask;
+    return ahead != 0 && ahead <= kGenerationMask / 2;
 }
 Placer placer_of(uint64_t mark) {
     return static_cast<Placer>(mark >> 32);
@@ -74,6 +89,7 @@ bool enter_row(const Pages& pages, uint64_t mark) {
         }
         use(row);
         marks[row].store(mark);
+        entries[row].fetch_add(1);
         ranges[row].store(range_of(pages));
         return true;
     }
@@ -91,13 +107,16 @@ bool enter(Pages pages, uint64_t mark) {
     return entered;
 }
 
-// The row's range without what lies in pages; what is left above it gets a row of its own.
-void cut(unsigned row, const Pages& pages) {
+// The row's range without what lies in pages; what is left above it gets a row of its own. entry:
+// which of the row's it has to be.
+void cut(unsigned row, const Pages& pages, const uint32_t* entry = nullptr) {
+    if (pages.first >= pages.last) return;
     uint64_t range = ranges[row].load();
     for (;;) {
         const Pages held = pages_of(range);
         if (!is_range(range) || held.last <= pages.first || pages.last <= held.first) return;
         const uint64_t mark = marks[row].load();
+        if (entry != nullptr && entries[row].load() != *entry) return;
         const Pages below{held.first, std::max(held.first, pages.first)};
         const Pages above{std::min(held.last, pages.last), held.last};
         const bool has_below = below.first < below.last;
@@ -134,7 +153,7 @@ template <class Drop>
 void forget_rows(Drop drop) {
     for (unsigned row = 0; row < used(); ++row) {
         uint64_t range = ranges[row].load();
-        if (is_range(range) && drop(placer_of(marks[row].load()))) {
+        if (is_range(range) && drop(marks[row].load())) {
             ranges[row].compare_exchange_strong(range, 0);
         }
     }
@@ -147,25 +166,33 @@ bool enter_placed(uintptr_t start, uintptr_t end, Placer placer) {
     return enter(pages_of(start, end), uint64_t{placer} << 32);
 }
 
-void settle_placed(uintptr_t start, uintptr_t end, Placer placer, int mode_word) {
+void settle_placed(uintptr_t start, uintptr_t end, Placer placer, int mode_word,
+                   uint64_t generation) {
     const Pages pages = pages_of(start, end);
     for (unsigned row = 0; row < used(); ++row) {
         const uint64_t range = ranges[row].load();
         const Pages held = pages_of(range);
         if (!is_range(range) || held.first < pages.first || pages.last < held.last) continue;
-        uint64_t mark = uint64_t{placer} << 32;
-        const uint64_t settled = mark_of(placer, mode_word);
-        if (marks[row].compare_exchange_strong(mark, settled)) join(row, settled);
+        uint64_t mark = marks[row].load();
+        const uint64_t settled = mark_of(placer, mode_word, generation);
+        if (placer_of(mark) != placer || mark == settled) continue;
+        const bool is_new = (mark & kSettled) == 0;
+        if (marks[row].compare_exchange_strong(mark, settled) && is_new) join(row, settled);
     }
 }
 
-void settle_all_placed(Placer placer, int mode_word) {
+void settle_all_placed(Placer placer, int mode_word, uint64_t generation) {
     for (unsigned row = 0; row < used(); ++row) {
         uint64_t mark = marks[row].load();
         // Who is binding it yet looks at the policy again.
         if (placer_of(mark) != placer || (mark & kSettled) == 0) continue;
-        marks[row].compare_exchange_strong(mark, mark_of(placer, mode_word));
+        if (is_later(generation_of(mark), generation)) continue;
+        marks[row].compare_exchange_strong(mark, mark_of(placer, mode_word, generation));
     }
+}
+
+bool is_newer(const Placed& placed, uint64_t generation) {
+    return placed.settled && is_later(placed.generation, generation);
 }
 
 Placed next_placed(uintptr_t start, uintptr_t end) {
@@ -177,11 +204,39 @@ Placed next_placed(uintptr_t start, uintptr_t end) {
         if (!is_range(range) || held.last <= pages.first || pages.last <= held.first) continue;
         const uintptr_t from = std::max(start, uintptr_t{held.first << kPageShift});
         const uint64_t mark = marks[row].load();
+        const uint32_t entry = entries[row].load();
         if (from >= found.start || ranges[row].load() != range) continue;
-        found = {from, std::min(end, uintptr_t{held.last << kPageShift}), placer_of(mark),
-                 static_cast<int>(mark & kModeMask), (mark & kSettled) != 0};
+        found = {from,
+                 std::min(end, uintptr_t{held.last << kPageShift}),
+                 placer_of(mark),
+                 static_cast<int>(mark & kModeMask),
+                 (mark & kSettled) != 0,
+                 generation_of(mark),
+                 row,
+                 entry};
     }
     return found;
+}
+
+Placed whole_row(const Placed& placed) {
+    Placed whole = placed;
+    const uint64_t range = ranges[placed.row].load();
+    const Pages held = pages_of(range);
+    if (!is_range(range) || entries[placed.row].load() != placed.entry) return placed;
+    whole.start = held.first << kPageShift;
+    whole.end = held.last << kPageShift;
+    return whole;
+}
+
+bool is_as_it_was(const Placed& placed) {
+    const Placed now = next_placed(placed.start, placed.end);
+    if (placed.placer == 0) return now.start == placed.end;
+    return now.start == placed.start && now.end == placed.end && now.row == placed.row &&
+           now.entry == placed.entry;
+}
+
+void forget_placed(const Placed& placed) {
+    cut(placed.row, pages_of(placed.start, placed.end), &placed.entry);
 }
 
 void forget_placed(uintptr_t start, uintptr_t end) {
@@ -190,11 +245,21 @@ void forget_placed(uintptr_t start, uintptr_t end) {
 }
 
 void forget_placed_of(Placer placer) {
-    forget_rows([placer](Placer of) { return of == placer; });
+    forget_rows([placer](uint64_t mark) { return placer_of(mark) == placer; });
+}
+
+void forget_placed_until(Placer placer, uint64_t generation) {
+    forget_rows([=](uint64_t mark) {
+        return placer_of(mark) == placer && (mark & kSettled) != 0 &&
+               !is_later(generation_of(mark), generation);
+    });
 }
 
 void forget_placed_but_of(Placer placer) {
-    forget_rows([placer](Placer of) { return of != placer; });
+    forget_rows([placer](uint64_t mark) { return placer_of(mark) != placer; });
+    for (unsigned row = 0; row < used(); ++row) {
+        marks[row].fetch_and(~(kGenerationMask << kGenerationShift));
+    }
 }
 
 }  // namespace mpol::heap

@@ -29,22 +29,36 @@ struct Placed {
     uintptr_t end = 0;
     Placer placer = 0;
     int mode_word = 0;
-    bool settled = false;  // else its thread is still binding it
+    bool settled = false;     // else its thread is still binding it
+    uint32_t generation = 0;  // of that policy, as far as it is kept
+    unsigned row = 0;         // where that was found, and which of the row's entries it was
+    uint32_t entry = 0;
 };
 
 // The thread is about to bind the range. False: no row.
 bool enter_placed(uintptr_t start, uintptr_t end, Placer placer);
-// The thread has bound the range to a policy of that mode.
-void settle_placed(uintptr_t start, uintptr_t end, Placer placer, int mode_word);
-// A rewrite has bound all that the thread has placed.
-void settle_all_placed(Placer placer, int mode_word);
+// The thread's policy has been bound to the range, and the kernel calls its mode so.
+void settle_placed(uintptr_t start, uintptr_t end, Placer placer, int mode_word,
+                   uint64_t generation);
+// A rewrite has bound all that the thread has placed under policies up to that one.
+void settle_all_placed(Placer placer, int mode_word, uint64_t generation);
+// Placed under a later policy, within the last 16,383.
+[[nodiscard]] bool is_newer(const Placed& placed, uint64_t generation);
 
 // The lowest piece of [start, end) that some row holds; [end, end) when none does.
 [[nodiscard]] Placed next_placed(uintptr_t start, uintptr_t end);
 
-// Nobody's any more: the range, all of a thread's, all but a thread's.
+// All that the row holds.
+[[nodiscard]] Placed whole_row(const Placed& placed);
+// Whose it is, from end to end, is as it was when that was looked up.
+[[nodiscard]] bool is_as_it_was(const Placed& placed);
+
+// Nobody's any more: the range; what is still as it was looked up; all of a thread's, or what it
+// placed up to that policy; all but a forked child's thread's, whose generations begin anew.
 void forget_placed(uintptr_t start, uintptr_t end);
+void forget_placed(const Placed& placed);
 void forget_placed_of(Placer placer);
+void forget_placed_until(Placer placer, uint64_t generation);
 void forget_placed_but_of(Placer placer);
 
 }  // namespace mpol::heap

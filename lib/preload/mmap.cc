@@ -89,16 +89,30 @@ constexpr size_t mapped_bytes(size_t size, int flags) {
     heap::bind_mapping(at, mapped_bytes(size, flags));
 }
 
-// A mapping is of one policy from end to end, so whose it is its first page tells.
+constexpr size_t whole_pages(size_t size) {
+    return mapped_bytes(size, 0);
+}
+
+[[gnu::cold, gnu::noinline]] int unmap_placed(void* at, size_t size) {
+    const heap::Lifted lifted(at, whole_pages(size));
+    const int result = next_munmap.load(std::memory_order_acquire)(at, size);
+    if (result != 0) lifted.put_back();
+    return result;
+}
+
 [[gnu::cold, gnu::noinline]] void* remap_placed(void* from, size_t from_size, size_t size,
                                                 int flags, void* to) {
     const auto start = reinterpret_cast<uintptr_t>(from);
-    const heap::Placed placed = heap::next_placed(start, start + 1);
+    // Where it only shrinks, what stays is not touched: it may be several mappings.
+    const bool shrinks =
+        whole_pages(size) <= whole_pages(from_size) && (flags & kNamesAddress) == 0;
+    const size_t stays = shrinks ? whole_pages(size) : 0;
+    const heap::Lifted lifted(static_cast<char*>(from) + stays, whole_pages(from_size) - stays);
     void* const got = next_mremap.load(std::memory_order_acquire)(from, from_size, size, flags, to);
-    if (got == MAP_FAILED) return got;
-    if ((flags & MREMAP_DONTUNMAP) == 0) forget(from, from_size);
-    forget(got, size);
-    if (placed.start == start && placed.settled) heap::bind_moved(placed.placer, got, size);
+    if (got == MAP_FAILED || (flags & MREMAP_DONTUNMAP) != 0) lifted.put_back();
+    if (got == MAP_FAILED || shrinks) return got;
+    if (reinterpret_cast<uintptr_t>(got) != start) forget(got, whole_pages(size));
+    lifted.move_to(reinterpret_cast<uintptr_t>(got), whole_pages(size));
     return got;
 }
 
@@ -135,8 +149,7 @@ void* mpol_mmap(void* at, size_t size, int prot, int flags, int fd, off_t offset
 
 extern "C" [[gnu::visibility("default")]] int munmap(void* at, size_t size) noexcept {
     using namespace mpol;
-    // Before: whoever is given the place next enters it anew.
-    if (preload::something_is_placed()) preload::forget(at, size);
+    if (preload::something_is_placed()) return preload::unmap_placed(at, size);
     return preload::next_munmap.load(std::memory_order_acquire)(at, size);
 }
 

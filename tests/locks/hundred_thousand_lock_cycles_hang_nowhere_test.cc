@@ -28,10 +28,9 @@
 #include "heap/apply.h"
 #include "heap/je.h"
 #include "heap/kinds.h"
+#include "linked.h"
 #include "mpol/notifier.h"
-#include "preload/entries.h"
 #include "preload/process.h"
-#include "preload/slow_path.h"
 
 extern char** environ;
 
@@ -67,15 +66,6 @@ void on_start(void*, mpol_event, void*, size_t) {
 void on_end(void*, mpol_event, void*, size_t) {
     operations.fetch_add(1, std::memory_order_relaxed);
     in_progress.fetch_sub(1);
-}
-
-// What the exported malloc and free do.
-void* allocate(size_t size) {
-    preload::check();
-    return je_malloc(size);
-}
-void release(void* pointer) {
-    __atomic_load_n(&preload::entries.free, __ATOMIC_ACQUIRE)(pointer);
 }
 
 std::atomic<uint64_t> rounds[kThreads];
