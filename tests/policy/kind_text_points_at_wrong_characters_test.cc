@@ -44,6 +44,29 @@ TEST(KindText, LeavesPoliciesAlone) {
     }
 }
 
+TEST(KindText, NamesAndSizesAreReadAsTheyAreWritten) {
+    for (const auto kind : {MPOL_CTL_KIND_LARGE, MPOL_CTL_KIND_STACK, MPOL_CTL_KIND_MMAP}) {
+        EXPECT_EQ(parse_kind_name(kind_name(kind)), kind);
+    }
+    EXPECT_EQ(parse_kind_name("Stack"), MPOL_CTL_KIND_STACK);
+    EXPECT_EQ(parse_kind_name("stacks"), std::nullopt);
+    const struct {
+        uint64_t bytes;
+        const char* text;
+    } sizes[] = {{100'000, "large>=100000"},
+                 {96 << 10, "large>=96K"},
+                 {2 << 20, "large>=2M"},
+                 {uint64_t{3} << 30, "large>=3G"},
+                 {uint64_t{128} << 40, "large>=128T"}};
+    for (const auto& size : sizes) {
+        EXPECT_EQ(kind_text(MPOL_CTL_KIND_LARGE, size.bytes), size.text);
+        const auto read = parse_kind_prefix(std::string(size.text) + ":local");
+        ASSERT_TRUE(read && *read) << size.text;
+        EXPECT_EQ((*read)->threshold, size.bytes);
+    }
+    EXPECT_EQ(kind_text(MPOL_CTL_KIND_MMAP, 0), "mmap");
+}
+
 TEST(KindText, PointsAtWrongCharacters) {
     const Wrong rows[] = {
         {"large:bind:3",
