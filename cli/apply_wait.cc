@@ -2,10 +2,10 @@
 #include "cli/apply_wait.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <optional>
 
 #include "cli/target.h"
+#include "daemon/enforce.h"
 #include "sys/sys.h"
 
 namespace mpol::cli {
@@ -25,6 +25,12 @@ class Deadline {
     uint64_t at_ns_;
 };
 
+// One that nobody has waited for yet is there still, without a segment.
+bool has_ended(pid_t pid) {
+    const char state = state_of(pid);
+    return state == '\0' || state == 'Z' || state == 'X';
+}
+
 // One target after the other: there may be thousands. A process's rows are next to each other.
 class Targets {
   public:
@@ -34,7 +40,7 @@ class Targets {
         target_.reset();
         auto target = control::Target::attach(row.change.pid, control::Access::kRead);
         if (target) return &target_.emplace(std::move(*target));
-        ret_ended = target.error().err == ESRCH;
+        ret_ended = has_ended(row.change.pid);
         row.change.why = target.error().what;
         return nullptr;
     }
@@ -47,7 +53,7 @@ void note_refusal(AppliedRow& row, const control::Published& asked, int err) {
     const bool superseded = asked.readable && asked.generation > row.change.generation;
     if (!row.applied || err == 0 || superseded) return;
     row.change.done = false;
-    row.change.why = refusal_words(err);
+    row.change.why = daemon::refusal_words(err);
 }
 
 // False: it has ended.

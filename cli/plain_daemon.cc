@@ -79,6 +79,10 @@ std::string render(const DaemonView& view) {
             fmt::format("{} process{}", status.left_out, status.left_out == 1 ? "" : "es"),
             status.descriptors);
     }
+    if (status.journal_lost > 0) {
+        add(out, "  journal:    did not take {}, which mpol log has\n",
+            count_words(status.journal_lost, "change"));
+    }
     if (!view.processes) return out;
     for (const daemon::AttachedProcess& process : *view.processes) {
         add(out, "{}: {}, {}{}\n", scope_words(process.pid, 0, process.comm),

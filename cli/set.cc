@@ -13,6 +13,7 @@
 #include "cli/verbs.h"
 #include "cli/words.h"
 #include "control/proc.h"
+#include "daemon/enforce.h"
 #include "policy/weights.h"
 #include "sys/sys.h"
 
@@ -66,7 +67,7 @@ tl::unexpected<Error> exited(const Change& change) {
 tl::unexpected<Error> refused(const Change& change, int err) {
     const std::string whom =
         change.tid ? fmt::format("thread {}", *change.tid) : fmt::format("process {}", change.pid);
-    const std::string what = whom + " " + refusal_words(err);
+    const std::string what = whom + " " + daemon::refusal_words(err);
     if (err == EPERM) return failed(EPERM, what, "a seccomp filter in the target refuses mbind(2)");
     if (err == EINVAL) return failed(ENOTSUP, what, "its kernel does not know this mode or flag");
     return failed(err, what, fmt::format("mpol get {} shows its errors", change.pid));

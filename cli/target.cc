@@ -65,11 +65,6 @@ std::vector<pid_t> threads_behind(const control::Target& target, uint64_t genera
     return behind;
 }
 
-std::string refusal_words(int err) {
-    return fmt::format("could not apply the policy: {}; the old one stays in force",
-                       errno_text(err));
-}
-
 char state_of(pid_t pid) {
     const auto stat = control::read_small_file(AT_FDCWD, fmt::format("/proc/{}/stat", pid));
     const size_t at = stat ? stat->rfind(") ") : std::string::npos;

@@ -36,9 +36,6 @@ inline constexpr int kCatchUpMs = 100;
 // Threads that have no policy of their own, and not yet the process's of that generation.
 [[nodiscard]] std::vector<pid_t> threads_behind(const control::Target& target, uint64_t generation);
 
-// What the target answers when the kernel refused what it was to apply.
-[[nodiscard]] std::string refusal_words(int err);
-
 // A copy of all that the segment tells, thread ids as the caller knows them.
 [[nodiscard]] ProcessView view_of(const control::Target& target, const NodeMask& has_memory);
 

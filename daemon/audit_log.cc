@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/syslog.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,7 +17,6 @@
 namespace mpol::daemon {
 namespace {
 
-constexpr const char* kJournalSocket = "/run/systemd/journal/socket";
 constexpr size_t kLineBytesMax = 16 << 10;
 
 std::string sentence(const LogEntry& entry) {
@@ -37,35 +35,35 @@ std::string sentence(const LogEntry& entry) {
     return text;
 }
 
-void to_journal(const LogEntry& entry) {
-    std::vector<std::string> fields = {
-        "MESSAGE=mpold: " + sentence(entry),
-        fmt::format("PRIORITY={}", LOG_INFO),
-        "SYSLOG_IDENTIFIER=mpold",
-        "MPOL_EVENT=" + entry.event,
-        fmt::format("MPOL_PID={}", entry.pid),
-        "MPOL_COMM=" + entry.comm,
-        fmt::format("MPOL_UID={}", entry.uid),
-        "MPOL_FROM=" + entry.from,
-        "MPOL_TO=" + entry.to,
-        "MPOL_WHY=" + entry.why,
-        "MPOL_BY=" + entry.by,
+Journal::Fields fields_of(const LogEntry& entry) {
+    Journal::Fields fields = {
+        {"MESSAGE", "mpold: " + sentence(entry)},
+        {"PRIORITY", std::to_string(LOG_INFO)},
+        {"SYSLOG_IDENTIFIER", "mpold"},
+        {"MPOL_EVENT", entry.event},
+        {"MPOL_PID", std::to_string(entry.pid)},
+        {"MPOL_COMM", entry.comm},
+        {"MPOL_UID", std::to_string(entry.uid)},
+        {"MPOL_FROM", entry.from},
+        {"MPOL_TO", entry.to},
+        {"MPOL_WHY", entry.why},
+        {"MPOL_BY", entry.by},
     };
-    if (entry.tid != 0) fields.push_back(fmt::format("MPOL_TID={}", entry.tid));
+    const auto add = [&](const char* name, std::string value) {
+        fields.emplace_back(name, std::move(value));
+    };
+    if (entry.tid != 0) add("MPOL_TID", std::to_string(entry.tid));
     if (entry.rule) {
-        fields.push_back("MPOL_RULE=" + entry.rule->name);
-        fields.push_back(fmt::format("MPOL_RULE_AT={}:{}", entry.rule->file, entry.rule->line));
+        add("MPOL_RULE", entry.rule->name);
+        add("MPOL_RULE_AT", fmt::format("{}:{}", entry.rule->file, entry.rule->line));
     }
-    if (entry.latency_us) fields.push_back(fmt::format("MPOL_LATENCY_US={}", *entry.latency_us));
-    std::vector<iovec> parts;
-    for (std::string& field : fields) parts.push_back({field.data(), field.size()});
-    (void)sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
+    if (entry.latency_us) add("MPOL_LATENCY_US", std::to_string(*entry.latency_us));
+    return fields;
 }
 
 }  // namespace
 
-AuditLog::AuditLog(std::string path)
-    : path_(std::move(path)), journal_(::access(kJournalSocket, F_OK) == 0) {
+AuditLog::AuditLog(sd_event* loop, std::string path) : path_(std::move(path)), journal_(loop) {
     read_back();
     open();
 }
@@ -113,7 +111,7 @@ void AuditLog::add(LogEntry entry) {
     entry.sequence = ++sequence_;
     if (entry.time_ns == 0) entry.time_ns = sys::realtime_ns();
     write(entry);
-    if (journal_) to_journal(entry);
+    journal_.say(fields_of(entry));
     keep(std::move(entry));
     if (listener_) listener_();
 }

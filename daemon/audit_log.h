@@ -4,7 +4,6 @@
 // last entries are kept in memory for those who ask.
 //
 // Not thread-safe. An entry that can't be written somewhere is kept wherever it can be.
-// sd-journal(3) waits while the journal's socket is full, so that a burst is not lost.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +14,7 @@
 
 #include "daemon/api/service.h"
 #include "daemon/descriptor.h"
+#include "daemon/journal.h"
 
 namespace mpol::daemon {
 
@@ -26,7 +26,7 @@ inline constexpr size_t kLogBytesMax = size_t{2} << 20;
 class AuditLog {
   public:
     // Entries of the file that is there already are read back, as far as they are sound.
-    explicit AuditLog(std::string path);
+    AuditLog(sd_event* loop, std::string path);
 
     // Its sequence and, unless it has one, its time are filled in.
     void add(LogEntry entry);
@@ -36,6 +36,8 @@ class AuditLog {
         return entries_.empty() ? 0 : entries_.front().sequence;
     }
     [[nodiscard]] uint64_t last() const { return entries_.empty() ? 0 : entries_.back().sequence; }
+    // Entries that the journal did not take.
+    [[nodiscard]] uint64_t journal_lost() const { return journal_.lost(); }
     void on_entry(std::function<void()> listener) { listener_ = std::move(listener); }
 
   private:
@@ -50,7 +52,7 @@ class AuditLog {
     std::deque<LogEntry> entries_;
     uint64_t sequence_ = 0;
     std::function<void()> listener_;
-    bool journal_ = false;
+    Journal journal_;
 };
 
 }  // namespace mpol::daemon

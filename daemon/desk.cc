@@ -60,6 +60,7 @@ DaemonStatus Desk::status() const {
     status.descriptors = keeper_.descriptors();
     status.log_first = log_.first();
     status.log_last = log_.last();
+    status.journal_lost = log_.journal_lost();
     return status;
 }
 

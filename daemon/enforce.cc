@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/enforce.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <map>
 
 #include "policy/text.h"
@@ -16,6 +18,12 @@ std::string text_of(const control::Published& asked) {
     return asked.set ? policy_text(asked.policy) : std::string();
 }
 
+// Of what was asked of the scope last; 0: not answered yet, or not refused.
+template <class State>
+int refusal_of(const State& state) {
+    return state.applied >= state.asked.generation ? state.applied_errno : 0;
+}
+
 class Enforcer {
   public:
     explicit Enforcer(control::Target& target) : target_(target) {}
@@ -25,13 +33,14 @@ class Enforcer {
         const WantedScope* process = nullptr;
         find_scopes(wanted, process, threads);
         const control::ProcessState state = target_.process();
-        bring({}, 0, state.asked, process);
+        bring({}, 0, state.asked, refusal_of(state), process);
         for (const control::ThreadState& thread : target_.threads()) {
             const auto found = threads.find(thread.slot);
             const WantedScope* const scope = found == threads.end() ? nullptr : found->second;
             if (scope == nullptr && !thread.asked.set) continue;
             const pid_t tid = scope != nullptr ? scope->thread->tid : thread.tid;
-            bring(control::ThreadSlot(thread.slot, thread.tid), tid, thread.asked, scope);
+            bring(control::ThreadSlot(thread.slot, thread.tid), tid, thread.asked,
+                  refusal_of(thread), scope);
             if (result_.again) break;
         }
         migrate();
@@ -61,7 +70,7 @@ class Enforcer {
     }
 
     void bring(const control::ScopeName& scope, pid_t tid, const control::Published& asked,
-               const WantedScope* wanted) {
+               int refused, const WantedScope* wanted) {
         const bool ours = asked.origin.kind == MPOL_CTL_ORIGIN_DAEMON;
         // The system's rules go before a user's.
         if (ours && asked.origin.uid == 0 && user_ != 0) {
@@ -69,7 +78,10 @@ class Enforcer {
             return;
         }
         if (wanted == nullptr) return give_back(scope, tid, asked);
-        if (asked.readable && asked.set && ours && asked.policy == wanted->policy) return;
+        if (asked.readable && asked.set && ours && asked.policy == wanted->policy) {
+            if (refused != 0) result_.problem = refusal_words(refused);
+            return;
+        }
         if (result_.changes.size() >= kScopesAtOnce) {
             result_.again = true;
             return;
@@ -131,6 +143,12 @@ class Enforcer {
 
 Enforced enforce(control::Target& target, const Wanted& wanted) {
     return Enforcer(target).enforce(wanted);
+}
+
+std::string refusal_words(int err) {
+    const char* const name = ::strerrorname_np(err);
+    return fmt::format("could not apply the policy: {} ({}); the old one stays in force",
+                       name != nullptr ? name : std::to_string(err), std::strerror(err));
 }
 
 std::string shortfall(const Wanted& wanted, const Enforced& done) {

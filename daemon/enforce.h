@@ -35,6 +35,9 @@ struct Enforced {
 
 [[nodiscard]] Enforced enforce(control::Target& target, const Wanted& wanted);
 
+// What the target answers when the kernel refused what it was to apply.
+[[nodiscard]] std::string refusal_words(int err);
+
 // Why the process is not as the rules want it; empty: it is. One sentence.
 [[nodiscard]] std::string shortfall(const Wanted& wanted, const Enforced& done);
 

@@ -58,7 +58,7 @@ Mpold::Mpold(const Options& options, EventLoop loop, Descriptor folder, uint64_t
     : options_(options),
       loop_(std::move(loop)),
       folder_(std::move(folder)),
-      log_(options.folder + "/log"),
+      log_(loop_.get(), options.folder + "/log"),
       book_(loop_.get(), options.rules, ::geteuid(),
             [this](const std::string& error) { rules_read(error, "a change of the files"); }),
       keeper_(loop_.get(), book_, log_, descriptors) {}

@@ -16,6 +16,7 @@ type RuleName (name: string, file: string, line: int)
 # events: how the daemon learns of processes, and why not by better means.
 # left_out: processes under control that are not kept, because the daemon's descriptors don't suffice.
 # log_first, log_last: sequences of the log's oldest and newest entry; 0: it is empty.
+# journal_lost: entries that the system's journal, which did not read, did not take.
 type DaemonStatus (
     version: string,
     pid: int,
@@ -30,7 +31,8 @@ type DaemonStatus (
     left_out: int,
     descriptors: int,
     log_first: int,
-    log_last: int
+    log_last: int,
+    journal_lost: int
 )
 
 # A process under control. policy: what its rule gave it; empty: nothing.

@@ -41,6 +41,7 @@ void members(auto&& visit, MaybeConst<DaemonStatus> auto& it) {
     visit("descriptors", it.descriptors);
     visit("log_first", it.log_first);
     visit("log_last", it.log_last);
+    visit("journal_lost", it.journal_lost);
 }
 void members(auto&& visit, MaybeConst<AttachedProcess> auto& it) {
     visit("pid", it.pid);

@@ -39,6 +39,7 @@ struct DaemonStatus {
     uint64_t descriptors = 0;      // that the daemon may have
     uint64_t log_first = 0;        // sequences of the log's oldest and newest entry; 0: it is empty
     uint64_t log_last = 0;
+    uint64_t journal_lost = 0;  // entries that the system's journal did not take
 };
 
 // A process under control that the daemon knows. Names are bytes: escape before printing.

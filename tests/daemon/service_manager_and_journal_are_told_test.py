@@ -15,6 +15,7 @@ import harness
 from harness import BIND, Daemon, Subject, rule
 
 WATCHDOG_US = 200_000
+LOST, UNREAD_MAX = 3, 8192
 UNREAD = 15  # net.unix.max_dgram_qlen is 10 where nobody has raised it
 # The journal's socket is the machine's: mpold gets another /run.
 OTHER_RUN = ("unshare", "--mount", "sh", "-c", 'mount --bind "$RUN" /run && exec "$@"', "sh")
@@ -103,6 +104,29 @@ class JournalTest(unittest.TestCase):
                 undo = self.entry("undo")
                 self.assertEqual(undo["MPOL_BY"], f"root (pid {os.getpid()})")
                 self.assertEqual((undo["MPOL_FROM"], undo["MPOL_TO"]), ("bind:0", ""))
+
+    def test_a_journal_that_does_not_read_holds_nobody_up(self):
+        with Daemon(rule("bind:0"), prefix=OTHER_RUN) as daemon:
+            reloads = 0
+            while daemon.call("Status")["status"].get("journal_lost", 0) < LOST:
+                self.assertLess(reloads, UNREAD_MAX)
+                daemon.call("Reload")
+                daemon.drain()
+                reloads += 1
+            with Subject(daemon, "wait") as subject:
+                subject.wait_for(BIND)
+                harness.wait_until(lambda: daemon.log()[-1]["event"] == "apply", "the log")
+                lost = daemon.call("Status")["status"]["journal_lost"]
+                self.assertEqual(lost, LOST + 1)
+            # It reads again: what was kept comes in its order, then the number of those lost.
+            fields = fields_of(self.journal.recv(65536))
+            self.assertEqual(fields["MPOL_BY"], "start")
+            for _ in range(reloads - LOST):
+                self.assertEqual(fields_of(self.journal.recv(65536))["MPOL_EVENT"], "reload")
+            fields = fields_of(self.journal.recv(65536))
+            self.assertEqual((fields["MPOL_EVENT"], fields.get("MPOL_LOST")), ("journal", str(lost)))
+            daemon.call("Reload")
+            self.assertEqual(self.entry("reload")["MPOL_BY"], f"root (pid {os.getpid()})")
 
 
 if __name__ == "__main__":
