@@ -222,7 +222,10 @@ void report(const Bound& bound) {
         store(local.header.process_applied, bound.process_generation);
     }
     for_each_bit(bound.slots, [](unsigned slot) {
-        store(local.slots[slot].applied, slot_scopes[slot].bound);
+        // Its thread may have gone since, and the next one acknowledges by itself.
+        if (slot_scopes[slot].scope != kProcessScope) {
+            store(local.slots[slot].applied, slot_scopes[slot].bound);
+        }
         report_own_large(slot);
     });
     report_kinds(bound.kinds);
