@@ -14,6 +14,7 @@
 
 #include "control/proc.h"
 #include "daemon/api/access.h"
+#include "daemon/turn.h"
 #include "sys/sys.h"
 
 namespace mpol::daemon {
@@ -30,8 +31,6 @@ constexpr size_t kLeftOutMax = 65536;
 // Remembered at once; then all are new again.
 constexpr size_t kStrangersMax = 1024;
 constexpr uint64_t kLooksApartNs = 1'000'000'000;
-// Looked at in a row before others have their turn.
-constexpr uint64_t kProbeTurnNs = 5'000'000;
 
 Descriptor pidfd_of(pid_t pid) {
     return Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
@@ -219,15 +218,7 @@ void Keeper::try_to_attach(const Probe& probe) {
 }
 
 void Keeper::run_probes() {
-    const uint64_t begin_ns = sys::monotonic_ns();
-    uint64_t now_ns = begin_ns;
-    while (!probes_.empty() && probes_.begin()->first <= now_ns) {
-        if (now_ns - begin_ns > kProbeTurnNs) break;
-        const Probe probe = probes_.begin()->second;
-        probes_.erase(probes_.begin());
-        try_to_attach(probe);
-        now_ns = sys::monotonic_ns();
-    }
+    do_what_is_due(probes_, sys::monotonic_ns, [this](auto due) { try_to_attach(due.mapped()); });
     if (!probes_.empty()) {
         probe_timer_.set_at_ns(probes_.begin()->first);
     } else if (lost_probes_ > 0) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/keeper.h"
+#include "daemon/turn.h"
 #include "policy/text.h"
 #include "sys/sys.h"
 
@@ -163,15 +164,14 @@ void Keeper::wait_for(Pending change, uint64_t look_ns) {
 }
 
 void Keeper::check_pending() {
-    const uint64_t now_ns = sys::monotonic_ns();
-    while (!pending_.empty() && pending_.begin()->first <= now_ns) {
-        auto node = pending_.extract(pending_.begin());
-        Pending& one = node.mapped();
-        if (settle(one, find(one.entry.pid), now_ns, false)) continue;
+    do_what_is_due(pending_, sys::monotonic_ns, [this](auto due) {
+        Pending& one = due.mapped();
+        const uint64_t now_ns = sys::monotonic_ns();
+        if (settle(one, find(one.entry.pid), now_ns, false)) return;
         const uint64_t passed_ns = now_ns - one.since_ns;
-        node.key() = one.since_ns + std::min(passed_ns * kLooksApart, kLastLookNs);
-        pending_.insert(std::move(node));
-    }
+        due.key() = one.since_ns + std::min(passed_ns * kLooksApart, kLastLookNs);
+        pending_.insert(std::move(due));
+    });
     if (!pending_.empty()) pending_timer_.set_at_ns(pending_.begin()->first);
 }
 

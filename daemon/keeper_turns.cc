@@ -4,13 +4,12 @@
 #include <ctime>
 
 #include "daemon/keeper.h"
+#include "daemon/turn.h"
 #include "sys/sys.h"
 
 namespace mpol::daemon {
 namespace {
 
-// Spent in a row before what else has come is heard.
-constexpr uint64_t kTurnNs = 2'000'000;
 // What nothing tells is looked at that often.
 constexpr uint64_t kLookNs = 1'000'000'000;
 // Another writer holds its lock for microseconds, a hostile one for ever.
@@ -57,28 +56,25 @@ int Keeper::on_turn(sd_event_source*, void* opaque) {
 }
 
 void Keeper::run_queue() {
-    const uint64_t begin_ns = sys::monotonic_ns();
-    while (!queue_.empty() && sys::monotonic_ns() - begin_ns < kTurnNs) {
+    const Turn turn(sys::monotonic_ns);
+    while (!queue_.empty() && !turn.is_over()) {
         Kept* const kept = find(queue_.front());
         queue_.pop_front();
         if (kept == nullptr || !kept->queued) continue;
-        evaluate(*kept, begin_ns);
+        evaluate(*kept, turn.begin_ns());
     }
     if (queue_.empty()) sd_event_source_set_enabled(turn_.get(), SD_EVENT_OFF);
 }
 
 void Keeper::run_later() {
-    const uint64_t now_ns = sys::monotonic_ns();
-    while (!later_.empty() && later_.begin()->first <= now_ns) {
-        const auto [at_ns, pid] = *later_.begin();
-        later_.erase(later_.begin());
-        Kept* const kept = find(pid);
-        if (kept == nullptr || kept->later_at_ns != at_ns) continue;
+    do_what_is_due(later_, sys::monotonic_ns, [this](auto due) {
+        Kept* const kept = find(due.mapped());
+        if (kept == nullptr || kept->later_at_ns != due.key()) return;
         kept->later_at_ns = 0;
         kept->queued = true;
         queue_.push_back(kept->pid);
         sd_event_source_set_enabled(turn_.get(), SD_EVENT_ON);
-    }
+    });
     if (!later_.empty()) later_timer_.set_at_ns(later_.begin()->first);
 }
 
