@@ -44,7 +44,7 @@ struct Mark {
     uintptr_t at;
     Placer placer;
 };
-constinit Mark sorted_marks[MPOL_CTL_SLOTS];
+constinit Mark sorted_marks[MPOL_CTL_SLOTS]{};
 
 struct Walk {
     Kind kind;
