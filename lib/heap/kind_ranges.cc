@@ -52,7 +52,6 @@ struct Walk {
     const Binding* binding;
     Placer placer = 0;        // whose own is bound; 0: all that is nobody's own
     uint64_t generation = 0;  // of its policy
-    int mode_word = -1;       // what that is then, of mappings
     size_t mark_count = 0;
     uintptr_t data_end = 0;  // of the last mapping of a file's data
     int first_error = 0;
@@ -145,17 +144,16 @@ void bind_nobodys(Walk& walk, uintptr_t start, uintptr_t end) {
     }
 }
 
-// What the thread whose policy is new has placed; or had: it may be another's by the time it is
-// bound.
-void bind_own(Walk& walk, const Placed& placed) {
+// What the thread whose policy is new has placed, of which that is a piece; or had: it may be
+// another's by the time it is bound. Settled at once: the kernel names a mapping again that has
+// grown together with the one behind it.
+void bind_own(Walk& walk, const Placed& piece) {
+    const Placed placed = whole_row(piece);
     bind(walk, placed.start, placed.end);
     NodeMask nodes;
     const int mode_word = mode_at(placed.start, nodes);
-    const Placed now = next_placed(placed.start, placed.end);
-    const bool settled_anew = now.settled != placed.settled || now.generation != placed.generation;
-    if (!is_as_it_was(placed) || settled_anew) return bind_as_placed(placed.start, placed.end);
-    const bool as_asked = mode_word == kernel_mode_word(walk.binding->policy);
-    if (as_asked || walk.mode_word < 0) walk.mode_word = mode_word;
+    const bool settled = mode_word >= 0 && settle_anew(placed, mode_word, walk.generation);
+    if (!settled || !is_as_it_was(placed)) bind_as_placed(placed.start, placed.end);
 }
 
 // A mapping, or a part of one, of one policy.
@@ -225,9 +223,7 @@ int bind_placed(Kind kind, Placer placer, const Binding& binding, uint64_t gener
               .binding = &binding,
               .placer = placer,
               .generation = generation};
-    const int err = walk_and_bind(walk);
-    if (walk.mode_word >= 0) settle_all_placed(placer, walk.mode_word, generation);
-    return err;
+    return walk_and_bind(walk);
 }
 
 void disown_placed(Kind kind, Placer placer, uint64_t generation) {

@@ -137,7 +137,7 @@ bool bind_as_own(void* start, size_t size, const Binding& binding) {
     return false;
 }
 
-// Bound, and settled as the kernel then calls it. Again where that is another mode: it may have
+// Bound, and settled as the kernel then calls it. Once more where that is another mode: it may have
 // been bound over, by one who looks who has the range after that (bind_as_placed). False: not
 // bound.
 bool bind_and_settle(Placer placer, const Own& own, void* start, size_t size) {
@@ -150,8 +150,8 @@ bool bind_and_settle(Placer placer, const Own& own, void* start, size_t size) {
             sys::get_mempolicy_at(start, MPOL_F_ADDR, mode_word, nodes) != 0) {
             return false;
         }
-        settle_placed(from, from + size, placer, mode_word, own.generation);
     }
+    settle_placed(from, from + size, placer, mode_word, own.generation);
     return true;
 }
 
@@ -167,7 +167,10 @@ Placing place(Placer placer, int slot, Own& own, void* start, size_t size) {
             forget_placed(from, from + size);
             return Placing::kDone;
         }
-        if (is_current(Kind::kMmap, slot, own.generation)) return Placing::kDone;
+        // What was settled while it was bound over may have been taken for somebody else's by now.
+        const Placed now = next_placed(from, from + 1);
+        const bool is_there = now.placer == placer && now.settled;
+        if (is_there && is_current(Kind::kMmap, slot, own.generation)) return Placing::kDone;
         if (!read_own(Kind::kMmap, slot, own)) return Placing::kDone;
     }
     if (own.usable()) return Placing::kDone;
@@ -223,8 +226,9 @@ void bind_as_placed(uintptr_t start, uintptr_t end) {
     uintptr_t at = start;
     for (unsigned i = 0; at < end && i < kHandsMax; ++i) {
         Placed placed = next_placed(at, end);
-        // One row has one policy.
+        // One row has one policy; and all that is bound here is looked at again.
         placed = placed.start != at ? Placed{at, placed.start} : whole_row(placed);
+        end = std::max(end, placed.end);
         void* const from = reinterpret_cast<void*>(placed.start);
         const size_t size = placed.end - placed.start;
         Own own{.set = true, .binding = kind_binding(Kind::kMmap)};
@@ -236,7 +240,7 @@ void bind_as_placed(uintptr_t start, uintptr_t end) {
             (void)bind_range(from, size, kind_binding(Kind::kMmap));
         }
         const bool rewritten = has_own && !is_current(Kind::kMmap, slot, own.generation);
-        if (is_as_it_was(placed) && !rewritten) at = placed.end;
+        at = is_as_it_was(placed) && !rewritten ? placed.end : std::min(at, placed.start);
     }
 }
 

@@ -33,6 +33,10 @@ constinit std::atomic<uint64_t> marks[kPlacedMax];
 // How often each row was entered: the same thread may map the same range again.
 constinit std::atomic<uint32_t> entries[kPlacedMax];
 constinit std::atomic<unsigned> rows_used{0};
+// How often a range has gone from one row to another, counted while both held it: who looks through
+// the rows meanwhile may see neither.
+constinit std::atomic<uint32_t> moves{0};
+constexpr unsigned kLooksMax = 64;
 
 struct Pages {
     uint64_t first;
@@ -69,6 +73,14 @@ Placer placer_of(uint64_t mark) {
     return static_cast<Placer>(mark >> 32);
 }
 
+// The row holds what was looked up there: it was not entered or settled anew.
+bool is_unchanged(const Placed& seen) {
+    const uint64_t mark = marks[seen.row].load();
+    return entries[seen.row].load() == seen.entry && placer_of(mark) == seen.placer &&
+           ((mark & kSettled) != 0) == seen.settled && generation_of(mark) == seen.generation &&
+           static_cast<int>(mark & kModeMask) == seen.mode_word;
+}
+
 unsigned used() {
     return std::min(rows_used.load(std::memory_order_acquire), kPlacedMax);
 }
@@ -79,8 +91,10 @@ void use(unsigned row) {
     }
 }
 
+constexpr unsigned kNoRow = kPlacedMax;
+
 // A row for at most kPagesMax pages.
-bool enter_row(const Pages& pages, uint64_t mark) {
+unsigned enter_row(const Pages& pages, uint64_t mark) {
     for (unsigned row = 0; row < kPlacedMax; ++row) {
         uint64_t free = 0;
         if (ranges[row].load(std::memory_order_relaxed) != 0 ||
@@ -91,9 +105,9 @@ bool enter_row(const Pages& pages, uint64_t mark) {
         marks[row].store(mark);
         entries[row].fetch_add(1);
         ranges[row].store(range_of(pages));
-        return true;
+        return row;
     }
-    return false;
+    return kNoRow;
 }
 
 bool enter(Pages pages, uint64_t mark) {
@@ -101,30 +115,44 @@ bool enter(Pages pages, uint64_t mark) {
     bool entered = true;
     for (; entered && pages.first < pages.last;) {
         const uint64_t last = std::min(pages.last, pages.first + kPagesMax);
-        entered = enter_row({pages.first, last}, mark);
+        entered = enter_row({pages.first, last}, mark) != kNoRow;
         pages.first = last;
     }
     return entered;
 }
 
-// The row's range without what lies in pages; what is left above it gets a row of its own. entry:
-// which of the row's it has to be.
-void cut(unsigned row, const Pages& pages, const uint32_t* entry = nullptr) {
+void drop_row(unsigned row) {
+    uint64_t range = ranges[row].load();
+    while (is_range(range) && !ranges[row].compare_exchange_weak(range, 0)) {
+    }
+}
+
+// The row's range without what lies in pages; what is left above it gets a row of its own. That one
+// first, so that both hold it for a moment: what no row holds while the process is rewritten is the
+// process's. seen: what the row has to hold still.
+void cut(unsigned row, const Pages& pages, const Placed* seen = nullptr) {
     if (pages.first >= pages.last) return;
     uint64_t range = ranges[row].load();
     for (;;) {
         const Pages held = pages_of(range);
         if (!is_range(range) || held.last <= pages.first || pages.last <= held.first) return;
         const uint64_t mark = marks[row].load();
-        if (entry != nullptr && entries[row].load() != *entry) return;
+        if (seen != nullptr && !is_unchanged(*seen)) return;
         const Pages below{held.first, std::max(held.first, pages.first)};
         const Pages above{std::min(held.last, pages.last), held.last};
         const bool has_below = below.first < below.last;
         const bool has_above = above.first < above.last;
         const uint64_t left = has_below ? range_of(below) : has_above ? range_of(above) : 0;
-        if (!ranges[row].compare_exchange_strong(range, left)) continue;
-        if (has_below && has_above) (void)enter_row(above, mark);
-        return;
+        const unsigned upper = has_below && has_above ? enter_row(above, mark) : kNoRow;
+        if (upper != kNoRow) ++moves;
+        if (ranges[row].compare_exchange_strong(range, left)) {
+            // It may have been settled anew before there were two.
+            uint64_t before = mark;
+            const uint64_t now = marks[row].load();
+            if (upper != kNoRow && now != mark) marks[upper].compare_exchange_strong(before, now);
+            return;
+        }
+        if (upper != kNoRow) drop_row(upper);
     }
 }
 
@@ -143,10 +171,34 @@ void join(unsigned row, uint64_t mark) {
         if (!touch || both.last - both.first > kPagesMax) continue;
         // One that was extended itself meanwhile stays.
         if (ranges[other].compare_exchange_strong(theirs, range_of(both))) {
+            ++moves;
             ranges[row].compare_exchange_strong(range, 0);
             return;
         }
     }
+}
+
+Placed look_through(uintptr_t start, uintptr_t end) {
+    const Pages pages = pages_of(start, end);
+    Placed found{end, end};
+    for (unsigned row = 0; row < used(); ++row) {
+        const uint64_t range = ranges[row].load();
+        const Pages held = pages_of(range);
+        if (!is_range(range) || held.last <= pages.first || pages.last <= held.first) continue;
+        const uintptr_t from = std::max(start, uintptr_t{held.first << kPageShift});
+        const uint64_t mark = marks[row].load();
+        const uint32_t entry = entries[row].load();
+        if (from >= found.start || ranges[row].load() != range) continue;
+        found = {from,
+                 std::min(end, uintptr_t{held.last << kPageShift}),
+                 placer_of(mark),
+                 static_cast<int>(mark & kModeMask),
+                 (mark & kSettled) != 0,
+                 generation_of(mark),
+                 row,
+                 entry};
+    }
+    return found;
 }
 
 template <class Drop>
@@ -181,14 +233,10 @@ void settle_placed(uintptr_t start, uintptr_t end, Placer placer, int mode_word,
     }
 }
 
-void settle_all_placed(Placer placer, int mode_word, uint64_t generation) {
-    for (unsigned row = 0; row < used(); ++row) {
-        uint64_t mark = marks[row].load();
-        // Who is binding it yet looks at the policy again.
-        if (placer_of(mark) != placer || (mark & kSettled) == 0) continue;
-        if (is_later(generation_of(mark), generation)) continue;
-        marks[row].compare_exchange_strong(mark, mark_of(placer, mode_word, generation));
-    }
+bool settle_anew(const Placed& placed, int mode_word, uint64_t generation) {
+    uint64_t mark = marks[placed.row].load();
+    return is_unchanged(placed) && marks[placed.row].compare_exchange_strong(
+                                       mark, mark_of(placed.placer, mode_word, generation));
 }
 
 bool is_newer(const Placed& placed, uint64_t generation) {
@@ -196,24 +244,11 @@ bool is_newer(const Placed& placed, uint64_t generation) {
 }
 
 Placed next_placed(uintptr_t start, uintptr_t end) {
-    const Pages pages = pages_of(start, end);
-    Placed found{end, end};
-    for (unsigned row = 0; row < used(); ++row) {
-        const uint64_t range = ranges[row].load();
-        const Pages held = pages_of(range);
-        if (!is_range(range) || held.last <= pages.first || pages.last <= held.first) continue;
-        const uintptr_t from = std::max(start, uintptr_t{held.first << kPageShift});
-        const uint64_t mark = marks[row].load();
-        const uint32_t entry = entries[row].load();
-        if (from >= found.start || ranges[row].load() != range) continue;
-        found = {from,
-                 std::min(end, uintptr_t{held.last << kPageShift}),
-                 placer_of(mark),
-                 static_cast<int>(mark & kModeMask),
-                 (mark & kSettled) != 0,
-                 generation_of(mark),
-                 row,
-                 entry};
+    Placed found;
+    for (unsigned look = 0; look < kLooksMax; ++look) {
+        const uint32_t before = moves.load();
+        found = look_through(start, end);
+        if (moves.load() == before) break;
     }
     return found;
 }
@@ -236,7 +271,7 @@ bool is_as_it_was(const Placed& placed) {
 }
 
 void forget_placed(const Placed& placed) {
-    cut(placed.row, pages_of(placed.start, placed.end), &placed.entry);
+    cut(placed.row, pages_of(placed.start, placed.end), &placed);
 }
 
 void forget_placed(uintptr_t start, uintptr_t end) {

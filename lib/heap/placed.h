@@ -40,8 +40,8 @@ bool enter_placed(uintptr_t start, uintptr_t end, Placer placer);
 // The thread's policy has been bound to the range, and the kernel calls its mode so.
 void settle_placed(uintptr_t start, uintptr_t end, Placer placer, int mode_word,
                    uint64_t generation);
-// A rewrite has bound all that the thread has placed under policies up to that one.
-void settle_all_placed(Placer placer, int mode_word, uint64_t generation);
+// A rewrite has bound the row. False: it is not as it was looked up any more.
+bool settle_anew(const Placed& placed, int mode_word, uint64_t generation);
 // Placed under a later policy, within the last 16,383.
 [[nodiscard]] bool is_newer(const Placed& placed, uint64_t generation);
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <linux/mempolicy.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #include "policy/policy.h"
 #include "preload/entries.h"
 #include "preload/slow_path.h"
+#include "sys/sys.h"
 
 namespace mpol::test {
 
@@ -45,6 +47,14 @@ inline const Policy kPolicies[] = {Policy{.mode = Mode::kBind, .nodes = NodeMask
                                    Policy{.mode = Mode::kInterleave, .nodes = NodeMask::of(0)},
                                    Policy{.mode = Mode::kLocal}};
 inline constexpr unsigned kPolicyCount = sizeof(kPolicies) / sizeof(kPolicies[0]);
+
+// What the kernel has for the page; kDefault where it has nothing of its own.
+inline Mode mode_at(const void* at) {
+    int mode_word = -1;
+    NodeMask nodes;
+    (void)sys::get_mempolicy_at(const_cast<void*>(at), MPOL_F_ADDR, mode_word, nodes);
+    return static_cast<Mode>(mode_word);
+}
 
 // This process as its writer sees it. Throws when it is refused, or never in force.
 class Self {
