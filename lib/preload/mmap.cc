@@ -100,6 +100,10 @@ constexpr size_t whole_pages(size_t size) {
     return result;
 }
 
+// While everything is rewritten, a mapping may be two for a moment, of which the kernel resizes one
+// only (EFAULT); putting back what was placed makes it one again.
+constexpr unsigned kRemapTries = 8;
+
 [[gnu::cold, gnu::noinline]] void* remap_placed(void* from, size_t from_size, size_t size,
                                                 int flags, void* to) {
     const auto start = reinterpret_cast<uintptr_t>(from);
@@ -107,12 +111,20 @@ constexpr size_t whole_pages(size_t size) {
     const bool shrinks =
         whole_pages(size) <= whole_pages(from_size) && (flags & kNamesAddress) == 0;
     const size_t stays = shrinks ? whole_pages(size) : 0;
-    const heap::Lifted lifted(static_cast<char*>(from) + stays, whole_pages(from_size) - stays);
-    void* const got = next_mremap.load(std::memory_order_acquire)(from, from_size, size, flags, to);
-    if (got == MAP_FAILED || (flags & MREMAP_DONTUNMAP) != 0) lifted.put_back();
-    if (got == MAP_FAILED || shrinks) return got;
-    if (reinterpret_cast<uintptr_t>(got) != start) forget(got, whole_pages(size));
-    lifted.move_to(reinterpret_cast<uintptr_t>(got), whole_pages(size));
+    const int errno_before = errno;
+    void* got = MAP_FAILED;
+    for (unsigned tries = 0; got == MAP_FAILED && tries < kRemapTries; ++tries) {
+        const heap::Lifted lifted(static_cast<char*>(from) + stays, whole_pages(from_size) - stays);
+        got = next_mremap.load(std::memory_order_acquire)(from, from_size, size, flags, to);
+        const int err = errno;
+        if (got == MAP_FAILED || (flags & MREMAP_DONTUNMAP) != 0) lifted.put_back();
+        if (got != MAP_FAILED && !shrinks) {
+            if (reinterpret_cast<uintptr_t>(got) != start) forget(got, whole_pages(size));
+            lifted.move_to(reinterpret_cast<uintptr_t>(got), whole_pages(size));
+        }
+        errno = got == MAP_FAILED ? err : errno_before;
+        if (errno != EFAULT) break;
+    }
     return got;
 }
 

@@ -26,7 +26,10 @@ namespace {
 
 // jemalloc's purge of all arenas is the deepest call of a thread of ours; thread-local storage lies
 // on the stack too, which _SC_THREAD_STACK_MIN counts.
-constexpr size_t kStackBytes = size_t{256} << 10;
+#ifndef MPOL_STACK_KIB
+#define MPOL_STACK_KIB 256  // A sanitizer needs more (tests/locks).
+#endif
+constexpr size_t kStackBytes = size_t{MPOL_STACK_KIB} << 10;
 
 // Stacks that cost no mapping, of which a program may have few left (vm.max_map_count). There is no
 // guard, which would be one: what overflows falls on bytes that nobody uses.

@@ -15,6 +15,10 @@
 #include "heap/bindings.h"
 #include "heap/task.h"
 #include "linked.h"
+#include "preload/process.h"
+
+// mmap stays the sanitizer's.
+void mpol::preload::resolve_mmap() {}
 
 namespace mpol::test {
 namespace {
