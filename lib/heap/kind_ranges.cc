@@ -144,16 +144,16 @@ void bind_nobodys(Walk& walk, uintptr_t start, uintptr_t end) {
     }
 }
 
-// What the thread whose policy is new has placed, of which that is a piece; or had: it may be
-// another's by the time it is bound. Settled at once: the kernel names a mapping again that has
-// grown together with the one behind it.
-void bind_own(Walk& walk, const Placed& piece) {
-    const Placed placed = whole_row(piece);
-    bind(walk, placed.start, placed.end);
+// What the thread whose policy is new has placed; or had: it may be another's by the time it is
+// bound. Settled at once: the kernel names a mapping again that has grown together with the one
+// behind it.
+void bind_own(Walk& walk, Placed piece) {
+    const bool alone = split_off(piece);
+    bind(walk, piece.start, piece.end);
     NodeMask nodes;
-    const int mode_word = mode_at(placed.start, nodes);
-    const bool settled = mode_word >= 0 && settle_anew(placed, mode_word, walk.generation);
-    if (!settled || !is_as_it_was(placed)) bind_as_placed(placed.start, placed.end);
+    const int mode_word = mode_at(piece.start, nodes);
+    const bool settled = alone && mode_word >= 0 && settle_anew(piece, mode_word, walk.generation);
+    if (!settled || !is_as_it_was(piece)) bind_as_placed(piece.start, piece.end);
 }
 
 // A mapping, or a part of one, of one policy.

@@ -263,6 +263,27 @@ Placed whole_row(const Placed& placed) {
     return whole;
 }
 
+bool split_off(Placed& piece) {
+    const Placed whole = whole_row(piece);
+    if (whole.start == piece.start && whole.end == piece.end) return true;
+    const uint64_t mark = marks[piece.row].load();
+    if (!is_unchanged(piece)) return false;
+    const Pages pages = pages_of(piece.start, piece.end);
+    const unsigned row = enter_row(pages, mark);
+    if (row == kNoRow) return false;
+    ++moves;
+    cut(piece.row, pages, &piece);
+    const uint64_t left = ranges[piece.row].load();
+    const Pages held = pages_of(left);
+    if (is_range(left) && held.first < pages.last && pages.first < held.last) {
+        drop_row(row);  // It is not as it was looked up any more.
+        return false;
+    }
+    piece.row = row;
+    piece.entry = entries[row].load();
+    return true;
+}
+
 bool is_as_it_was(const Placed& placed) {
     const Placed now = next_placed(placed.start, placed.end);
     if (placed.placer == 0) return now.start == placed.end;

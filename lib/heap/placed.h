@@ -50,6 +50,9 @@ bool settle_anew(const Placed& placed, int mode_word, uint64_t generation);
 
 // All that the row holds.
 [[nodiscard]] Placed whole_row(const Placed& placed);
+// The piece gets a row of its own where it is a part of one. False: it is not as it was looked up any
+// more, or no row is left.
+[[nodiscard]] bool split_off(Placed& piece);
 // Whose it is, from end to end, is as it was when that was looked up.
 [[nodiscard]] bool is_as_it_was(const Placed& placed);
 
