@@ -118,7 +118,6 @@ void fill_header(mpol_ctl_header& header) {
     header.error_size = sizeof(mpol_ctl_error);
     header.pid = static_cast<uint32_t>(sys::process_id());
     header.start_time = sys::start_time();
-    if (header.process_word == 0) header.process_word = next_generation(kLive);
 }
 
 // The descriptor that publish() left open, and which file it was, for the child of a fork.

@@ -77,7 +77,16 @@ void fill_own_kind(unsigned kind, unsigned slot, const PolicyWords& policy, uint
     SharedMemory::store(row.word, word);
 }
 
-void open(unsigned slot, const PolicyWords* policy, const OwnKinds* kinds) {
+void fill_saved(unsigned slot, const SavedRow* saved, uint64_t opened) {
+    if (saved == nullptr || saved->state == MPOL_CTL_SAVED_NONE) return;
+    if (!saved_rows_usable(1 + slot)) return;
+    write_saved(local.saved[1 + slot],
+                inherited_row(*saved, true, opened, load(local.slots[slot].tid)));
+}
+
+// Returns the generation that it opens with.
+uint64_t open(unsigned slot, const PolicyWords* policy, const OwnKinds* kinds,
+              const SavedRow* saved) {
     mpol_ctl_slot& row = local.slots[slot];
     for (unsigned kind = 0; kinds != nullptr && kind < MPOL_CTL_KINDS; ++kind) {
         if ((kinds->set >> kind & 1) == 0) continue;
@@ -93,21 +102,26 @@ void open(unsigned slot, const PolicyWords* policy, const OwnKinds* kinds) {
     const uint64_t opened = generation(next_generation(load(row.word)));
     store(row.applied, policy != nullptr ? uint64_t{0} : opened);
     store(row.task_applied, policy != nullptr ? uint64_t{0} : opened);
+    fill_saved(slot, saved, opened);
     (void)fail_point(sys::FailPoint::kSlotOpen);
     slot_open<SharedMemory>(row.word, policy != nullptr ? kHasPolicy : 0);
     raise_slots_used(slot + 1);
+    (void)fail_point(sys::FailPoint::kSlotOpened);
+    return opened;
 }
 
 }  // namespace
 
-int claim_slot(const PolicyWords* policy, const OwnKinds* kinds) {
+int claim_slot(const PolicyWords* policy, const OwnKinds* kinds, const SavedRow* saved,
+               uint64_t* ret_opened) {
     for (unsigned word = 0; word < kBitmapWords; ++word) {
         for (uint64_t free = ~taken[word].load(std::memory_order_relaxed); free != 0;
              free &= free - 1) {
             const unsigned slot = word * 64 + static_cast<unsigned>(std::countr_zero(free));
             if (!take(slot)) continue;
             if (usable(slot)) {
-                open(slot, policy, kinds);
+                const uint64_t opened = open(slot, policy, kinds, saved);
+                if (ret_opened != nullptr) *ret_opened = opened;
                 return static_cast<int>(slot);
             }
             give(slot);

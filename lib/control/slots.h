@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "control/saved.h"
 #include "control/segment.h"
 
 namespace mpol::control {
@@ -18,10 +19,12 @@ struct OwnKinds {
     uint64_t threshold[MPOL_CTL_KINDS]{};
 };
 
-// Claims the lowest free slot for the calling thread. With a policy, and ones of kinds (of the
-// creating thread), the slot opens with them. kNoSlot when all are taken: the thread then follows
-// the process.
-[[nodiscard]] int claim_slot(const PolicyWords* policy, const OwnKinds* kinds = nullptr);
+// Claims the lowest free slot for the calling thread. It opens with the creating thread's policy,
+// its policies of kinds, and what a daemon keeps of it (SavedRow::state NONE: nothing), where there
+// are. ret_opened: the generation that the slot opened with; its word may be a writer's already.
+// kNoSlot when all are taken: the thread then follows the process.
+[[nodiscard]] int claim_slot(const PolicyWords* policy, const OwnKinds* kinds = nullptr,
+                             const SavedRow* saved = nullptr, uint64_t* ret_opened = nullptr);
 void release_slot(int slot);
 
 // After abandon(): no slot is taken.

@@ -322,6 +322,11 @@ void adopt_scope(int slot, ScopeId scope) {
     slot_scopes[slot] = {scope, false, 0};
 }
 
+void begin_process() {
+    store(local.header.process_word, control::next_generation(control::kLive));
+    inherit_process(true);
+}
+
 void inherit_process(bool bound) {
     process_bound = bound ? generation(SharedMemory::load(local.header.process_word)) : 0;
     store(local.header.process_applied, process_bound);

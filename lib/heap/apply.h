@@ -38,6 +38,9 @@ void acknowledge();
 // with the error in the slot. Waits for apply_mutex, which is held for microseconds a region.
 [[nodiscard]] ScopeId apply_first(int slot);
 
+// Before the segment is published for the first time: nothing is asked for, and nothing is bound.
+void begin_process();
+
 // In a forked child, once the segment holds the parent's process policy: whether the regions, which
 // fork copied with their policies, are bound to it already.
 void inherit_process(bool bound);

@@ -174,15 +174,6 @@ control::SavedRow saved_of(unsigned slot, uint64_t word, const control::PolicyWo
     return control::is_daemons(saved, word, policy) ? saved : control::SavedRow{};
 }
 
-// The calling thread's slot has opened with a policy that the daemon gave to its creator.
-void inherit_saved(const control::SavedRow& saved) {
-    const auto slot = static_cast<unsigned>(this_task.slot);
-    if (!control::saved_rows_usable(1 + slot)) return;
-    const uint64_t at = generation(SharedMemory::load(local.slots[slot].word));
-    control::write_saved(local.saved[1 + slot],
-                         control::inherited_row(saved, true, at, load(local.slots[slot].tid)));
-}
-
 }  // namespace
 
 void Task::act_on(uint32_t seen) {
@@ -220,20 +211,19 @@ void begin_task(const Inheritance& from) {
     task.saved_nodes = from.saved_nodes;
     // The kernel has copied the creator's task policy; there is nothing to do again.
     if (!from.has_policy) task.process_generation = from.process_generation;
+    uint64_t opened = 0;
     {
         const Inside inside(slot_gate);
-        task.slot = control::claim_slot(from.has_policy ? &from.policy : nullptr, &from.kinds);
+        task.slot = control::claim_slot(from.has_policy ? &from.policy : nullptr, &from.kinds,
+                                        &from.saved, &opened);
     }
     task.slotless = task.slot < 0;
     if (task.slotless) {
         control::count(MPOL_CTL_SLOTLESS_THREADS);
     } else if (!from.has_policy) {
-        task.own_generation = generation(SharedMemory::load(local.slots[task.slot].word));
+        task.own_generation = opened;
     }
-    if (task.slot >= 0) {
-        store(local.slots[task.slot].process_seen, task.process_generation);
-        if (from.saved.state != MPOL_CTL_SAVED_NONE) inherit_saved(from.saved);
-    }
+    if (task.slot >= 0) store(local.slots[task.slot].process_seen, task.process_generation);
     adopt_placed(from.placed);
     if (task.owned_scope != kProcessScope && task.slot >= 0) {
         adopt_scope(task.slot, task.owned_scope);

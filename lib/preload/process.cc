@@ -63,15 +63,15 @@ void ensure_published() {
     const sys::Locked locked(publish_mutex);
     if (load(local.header.magic) != 0) return;
     const bool copied = load(local.header.process_word) != 0;
-    const bool published = control::publish() == 0;
     // Under a seccomp filter nothing is asked before somebody sets a policy, and nobody is called.
     const bool filtered = sys::seccomp_mode() != 0;
-    if (copied) {
-        heap::mirror_regions();
-    } else {
-        heap::inherit_process(true);  // Nothing is asked for, and nothing is bound.
+    if (!copied) {
+        // Before anyone can ask for something: what is asked for from then on is new.
+        heap::begin_process();
         if (!filtered) record_inherited();
     }
+    const bool published = control::publish() == 0;
+    if (copied) heap::mirror_regions();
     if (published && !filtered) say_hello();
 }
 

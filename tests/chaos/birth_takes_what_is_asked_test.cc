@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Others can write a process's segment as soon as its file has a header, and a thread's slot as
+// soon as it is open, while who has made it is not through: what they ask for then is new, and is
+// bound like anything later.
+#include <gtest/gtest.h>
+#include <linux/mempolicy.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "chaos.h"
+#include "fail_board.h"
+
+namespace mpol::test {
+namespace {
+
+constexpr size_t kBlock = 1 << 20;
+constexpr unsigned kMainThread = 1;  // whose pass it is
+constexpr unsigned kThread = 2;
+
+void tell_mode_of_heap() {
+    auto* const block = static_cast<char*>(volatile_malloc(kBlock));
+    int mode = -1;
+    ::syscall(SYS_get_mempolicy, &mode, nullptr, 0, block + kBlock / 2, MPOL_F_ADDR);
+    say("mode %d", mode);
+}
+
+bool await_stop(pid_t pid) {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WEXITED | WNOWAIT) == 0 &&
+           info.si_code == CLD_STOPPED;
+}
+
+// The subject, stopped there.
+class Newborn {
+  public:
+    Newborn(const char* name, const PointName& point, unsigned pass) {
+        board_.arm({point, pass, sys::kStop});
+        subject_.emplace(name, Options{.environment = {board_.setting()}});
+        EXPECT_TRUE(await_stop(subject_->pid()));
+    }
+    [[nodiscard]] Subject& subject() { return *subject_; }
+
+    uint64_t mode_once_it_goes_on() {
+        ::kill(subject_->pid(), SIGCONT);
+        return subject_->hear_number("mode");
+    }
+
+  private:
+    Board board_;
+    std::optional<Subject> subject_;
+};
+
+// Empty where MPOL_FAIL_POINTS names another one.
+std::optional<PointName> find(const std::string& text) {
+    for (const PointName& point : fail_points_of({text.substr(0, text.find('-'))})) {
+        if (point.text == text) return point;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+SUBJECT(tells_the_mode_of_its_heap) {
+    tell_mode_of_heap();
+    return 0;
+}
+
+SUBJECT(tells_the_mode_of_a_threads_heap) {
+    std::thread([] { tell_mode_of_heap(); }).join();
+    return 0;
+}
+
+class Birth : public testing::TestWithParam<const char*> {};
+
+TEST_P(Birth, OfAProcessTakesWhatIsAsked) {
+    const auto point = find(GetParam());
+    if (!point) GTEST_SKIP() << "MPOL_FAIL_POINTS names another point";
+    Newborn newborn("tells_the_mode_of_its_heap", *point, kMainThread);
+    control::Target target = newborn.subject().attach();
+    set_process(target, bind_to({0}));
+    EXPECT_EQ(newborn.mode_once_it_goes_on(), static_cast<uint64_t>(MPOL_BIND));
+}
+
+INSTANTIATE_TEST_SUITE_P(FailPoints, Birth, testing::Values("segment-map", "segment-made"));
+
+TEST(FailPoints, BirthOfAThreadTakesWhatIsAsked) {
+    const auto point = find("slot-opened");
+    if (!point) GTEST_SKIP() << "MPOL_FAIL_POINTS names another point";
+    Newborn newborn("tells_the_mode_of_a_threads_heap", *point, kThread);
+    control::Target target = newborn.subject().attach();
+    const auto threads = target.threads();
+    ASSERT_EQ(threads.size(), 2U);
+    set_thread(target, threads.back().tid, bind_to({0}));
+    EXPECT_EQ(newborn.mode_once_it_goes_on(), static_cast<uint64_t>(MPOL_BIND));
+}
+
+}  // namespace mpol::test
