@@ -327,6 +327,10 @@ void begin_process() {
     inherit_process(true);
 }
 
+uint64_t process_bound_at() {
+    return process_bound;
+}
+
 void inherit_process(bool bound) {
     process_bound = bound ? generation(SharedMemory::load(local.header.process_word)) : 0;
     store(local.header.process_applied, process_bound);

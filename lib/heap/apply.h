@@ -41,6 +41,9 @@ void acknowledge();
 // Before the segment is published for the first time: nothing is asked for, and nothing is bound.
 void begin_process();
 
+// In a forked child: the generation of the parent's process policy that this memory is bound to.
+[[nodiscard]] uint64_t process_bound_at();
+
 // In a forked child, once the segment holds the parent's process policy: whether the regions, which
 // fork copied with their policies, are bound to it already.
 void inherit_process(bool bound);

@@ -110,7 +110,9 @@ Legacy read_legacy() {
     uint64_t word = 0;
     if (control::latch_read(control::process_latch(local), legacy.policy.words, word)) {
         legacy.has_policy = (word & kHasPolicy) != 0;
-        legacy.bound = generation(word) == load(local.header.process_applied);
+        // Not as the segment says: the parent goes on there, and what it has applied since is bound
+        // in its memory alone.
+        legacy.bound = generation(word) == heap::process_bound_at();
     }
     legacy.saved_flags = load(local.header.saved);
     if (control::saved_rows_usable(0)) {
@@ -140,7 +142,7 @@ void write_legacy(const Legacy& legacy) {
     if (heap::several_scopes.load(std::memory_order_relaxed)) status |= MPOL_CTL_STATUS_MULTI;
     if (legacy.inherited[0] != 0) status |= MPOL_CTL_STATUS_INHERITED;
     store(local.header.status, status);
-    heap::inherit_process(legacy.bound || !legacy.has_policy);
+    heap::inherit_process(legacy.bound);
 }
 
 // The only thread. Locks are whose they may be.

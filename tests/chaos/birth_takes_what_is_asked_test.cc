@@ -22,11 +22,15 @@ constexpr size_t kBlock = 1 << 20;
 constexpr unsigned kMainThread = 1;  // whose pass it is
 constexpr unsigned kThread = 2;
 
-void tell_mode_of_heap() {
-    auto* const block = static_cast<char*>(volatile_malloc(kBlock));
+void tell_mode_of(void* block) {
     int mode = -1;
-    ::syscall(SYS_get_mempolicy, &mode, nullptr, 0, block + kBlock / 2, MPOL_F_ADDR);
+    ::syscall(SYS_get_mempolicy, &mode, nullptr, 0, static_cast<char*>(block) + kBlock / 2,
+              MPOL_F_ADDR);
     say("mode %d", mode);
+}
+
+void tell_mode_of_heap() {
+    tell_mode_of(volatile_malloc(kBlock));
 }
 
 bool await_stop(pid_t pid) {
@@ -75,6 +79,26 @@ SUBJECT(tells_the_mode_of_a_threads_heap) {
     return 0;
 }
 
+SUBJECT(forks_a_child_that_tells_its_mode) {
+    void* const block = volatile_malloc(kBlock);
+    say("ready");
+    await_command();
+    call_allocator();  // Its helper runs from here on, and applies what is asked.
+    await_command();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        call_allocator();
+        tell_mode_of(block);
+        ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, WUNTRACED);
+    say("child %d", WIFSTOPPED(status) ? child : -1);
+    await_command();
+    ::waitpid(child, &status, 0);
+    return WEXITSTATUS(status);
+}
+
 class Birth : public testing::TestWithParam<const char*> {};
 
 TEST_P(Birth, OfAProcessTakesWhatIsAsked) {
@@ -97,6 +121,27 @@ TEST(FailPoints, BirthOfAThreadTakesWhatIsAsked) {
     ASSERT_EQ(threads.size(), 2U);
     set_thread(target, threads.back().tid, bind_to({0}));
     EXPECT_EQ(newborn.mode_once_it_goes_on(), static_cast<uint64_t>(MPOL_BIND));
+}
+
+TEST(FailPoints, BirthOfAChildTakesWhatItsParentWasAskedSince) {
+    const auto point = find("fork-child");
+    if (!point) GTEST_SKIP() << "MPOL_FAIL_POINTS names another point";
+    Board board;
+    board.arm({*point, 1, sys::kStop});
+    Subject parent("forks_a_child_that_tells_its_mode", {.environment = {board.setting()}});
+    parent.hear("ready");
+    control::Target target = parent.attach();
+    const auto before = set_process(target, bind_to({0}));
+    parent.tell('a');
+    ASSERT_TRUE(target.wait_process(before, kWaitMs));
+    const auto child = static_cast<pid_t>(std::stoi(parent.ask('f', "child")));
+    ASSERT_GT(child, 0);
+    const auto since = set_process(target, make_policy(Mode::kInterleave, {0}));
+    ASSERT_TRUE(target.wait_process(since, kWaitMs));
+    ::kill(child, SIGCONT);
+    EXPECT_EQ(parent.hear_number("mode"), static_cast<uint64_t>(MPOL_INTERLEAVE));
+    parent.tell('e');
+    EXPECT_EQ(parent.finish(), 0);
 }
 
 }  // namespace mpol::test
