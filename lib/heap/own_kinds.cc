@@ -297,29 +297,29 @@ bool bind_own_kinds() {
     return any;
 }
 
-PlacedKinds placed_kinds() {
-    PlacedKinds placed;
+uint32_t placed_kinds() {
+    uint32_t placed = 0;
     const int slot = this_task.slot;
     if (this_task.placer == 0 || slot < 0) return placed;
     for (const Kind kind : {Kind::kStack, Kind::kMmap}) {
-        const uint64_t bound = bound_of(kind, slot).load();
-        if (bound == 0 || own_row(kind, slot) == nullptr) continue;
-        placed.any |= bit_of(kind);
-        if (is_current(kind, slot, bound)) placed.bound |= bit_of(kind);
+        if (bound_of(kind, slot).load() != 0) placed |= bit_of(kind);
     }
     return placed;
 }
 
-void adopt_placed(const PlacedKinds& placed) {
+void adopt_placed(uint32_t placed) {
     const int slot = this_task.slot;
     if (this_task.placer == 0 || slot < 0) return;
     for (const Kind kind : {Kind::kStack, Kind::kMmap}) {
+        if ((placed & bit_of(kind)) == 0) continue;
         mpol_ctl_kind* const row = own_row(kind, slot);
-        if (row == nullptr || (placed.any & bit_of(kind)) == 0) continue;
-        const uint64_t seen = generation(SharedMemory::load(row->word));
-        const bool in_force = (placed.bound & bit_of(kind)) != 0;
-        bound_of(kind, slot).store(in_force ? seen : kNeverBound);
-        if (in_force) store(row->applied, seen);
+        if (row == nullptr) {
+            const sys::Locked locked(apply_mutex);
+            Own taken_back;
+            bind_as_asked(kind, this_task.placer, taken_back);
+            continue;
+        }
+        bound_of(kind, slot).store(kNeverBound);
         store(row->placed, uint32_t{1});
     }
     placers[slot].placer.store(this_task.placer);

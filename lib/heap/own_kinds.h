@@ -59,10 +59,12 @@ bool bind_own_kinds();
 
 // --- Threads
 
-// Of the calling thread, and of what a forked child's has placed; see Inheritance.
-[[nodiscard]] PlacedKinds placed_kinds();
-// The calling thread, which has a slot again, is who it was in the parent.
-void adopt_placed(const PlacedKinds& placed);
+// Bits of the kinds of which the calling thread has placed something; see Inheritance.
+[[nodiscard]] uint32_t placed_kinds();
+// The only thread of a forked child, which has a slot again, is who it was in the parent. What it
+// has placed is bound anew: what it was asked for may be from after the fork. Waits for
+// apply_mutex.
+void adopt_placed(uint32_t placed);
 // It exits, and its slot is still its own: what it has placed is the process's.
 void leave_placed();
 // In a forked child: the other threads are gone.

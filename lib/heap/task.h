@@ -61,20 +61,13 @@ struct OwnStack {
     uint64_t generation = 0;
 };
 
-// Bits of the kinds of which a thread has placed something, and of those where what it has placed is
-// bound as it was asked for last.
-struct PlacedKinds {
-    uint32_t any = 0;
-    uint32_t bound = 0;
-};
-
 // What a thread hands to one that it creates: as in the kernel, a copy of its policy.
 struct Inheritance {
     bool has_policy = false;
     control::PolicyWords policy{};
     control::OwnKinds kinds{};
     OwnStack stack{};  // of the thread that is created
-    PlacedKinds placed{};  // counts for a forked child's thread, which is the same one
+    uint32_t placed = 0;  // bits of kinds; for a forked child's thread, which is the same one
     control::SavedRow saved{};  // what the creator had before a daemon gave it that policy
     bool task_policy_saved = false;
     int saved_mode_word = 0;

@@ -4,6 +4,7 @@
 // bound like anything later.
 #include <gtest/gtest.h>
 #include <linux/mempolicy.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -79,16 +80,18 @@ SUBJECT(tells_the_mode_of_a_threads_heap) {
     return 0;
 }
 
-SUBJECT(forks_a_child_that_tells_its_mode) {
+SUBJECT(forks_a_child_that_tells_its_modes) {
     void* const block = volatile_malloc(kBlock);
     say("ready");
     await_command();
     call_allocator();  // Its helper runs from here on, and applies what is asked.
+    void* const mapping = ::mmap(nullptr, kBlock, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     await_command();
     const pid_t child = ::fork();
     if (child == 0) {
         call_allocator();
         tell_mode_of(block);
+        tell_mode_of(mapping);
         ::_exit(0);
     }
     int status = 0;
@@ -123,25 +126,42 @@ TEST(FailPoints, BirthOfAThreadTakesWhatIsAsked) {
     EXPECT_EQ(newborn.mode_once_it_goes_on(), static_cast<uint64_t>(MPOL_BIND));
 }
 
-TEST(FailPoints, BirthOfAChildTakesWhatItsParentWasAskedSince) {
+// What its parent's memory is asked for, before the fork and after it, in its own segment.
+void expect_asked_after_fork(const std::optional<Policy>& before,
+                             const std::optional<Policy>& since, unsigned mode) {
     const auto point = find("fork-child");
     if (!point) GTEST_SKIP() << "MPOL_FAIL_POINTS names another point";
     Board board;
     board.arm({*point, 1, sys::kStop});
-    Subject parent("forks_a_child_that_tells_its_mode", {.environment = {board.setting()}});
+    Subject parent("forks_a_child_that_tells_its_modes", {.environment = {board.setting()}});
     parent.hear("ready");
     control::Target target = parent.attach();
-    const auto before = set_process(target, bind_to({0}));
+    // The heap, and the mapping that the thread places as its own.
+    const auto ask_for = [&](const std::optional<Policy>& policy) {
+        const auto slot = target.slot_of(parent.pid());
+        EXPECT_TRUE(slot &&
+                    target.publish_own_kind(*slot, {MPOL_CTL_KIND_MMAP, 0}, policy, kWaitMs));
+        return set_process(target, policy);
+    };
+    const auto at_first = ask_for(before);
     parent.tell('a');
-    ASSERT_TRUE(target.wait_process(before, kWaitMs));
+    ASSERT_TRUE(target.wait_process(at_first, kWaitMs));
     const auto child = static_cast<pid_t>(std::stoi(parent.ask('f', "child")));
     ASSERT_GT(child, 0);
-    const auto since = set_process(target, make_policy(Mode::kInterleave, {0}));
-    ASSERT_TRUE(target.wait_process(since, kWaitMs));
+    ASSERT_TRUE(target.wait_process(ask_for(since), kWaitMs));
     ::kill(child, SIGCONT);
-    EXPECT_EQ(parent.hear_number("mode"), static_cast<uint64_t>(MPOL_INTERLEAVE));
+    EXPECT_EQ(parent.hear_number("mode"), mode);
+    EXPECT_EQ(parent.hear_number("mode"), mode);
     parent.tell('e');
     EXPECT_EQ(parent.finish(), 0);
+}
+
+TEST(FailPoints, BirthOfAChildTakesWhatItsParentWasAskedSince) {
+    expect_asked_after_fork(bind_to({0}), make_policy(Mode::kInterleave, {0}), MPOL_INTERLEAVE);
+}
+
+TEST(FailPoints, BirthOfAChildGivesUpWhatItsParentGaveUpSince) {
+    expect_asked_after_fork(bind_to({0}), std::nullopt, MPOL_DEFAULT);
 }
 
 }  // namespace mpol::test
