@@ -97,7 +97,7 @@ CHURN_CLASS = (
 def subject(stage):
     java = harness.require("java", "default-jre-headless")
     (stage.dir / "Churn.class").write_bytes(base64.b64decode(CHURN_CLASS))
-    collectors, steps = (COLLECTORS, 8_000_000) if stage.arguments.full else (COLLECTORS[:2], 60_000)
+    collectors, steps = (COLLECTORS, 2_000_000) if stage.arguments.full else (COLLECTORS[:2], 60_000)
     for collector in collectors:
         output = stage.run([java, collector, "-Xmx192m", "-Xss512k", "-cp", stage.dir, "Churn", steps])
         stage.say(*output.splitlines())
