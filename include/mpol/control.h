@@ -208,7 +208,8 @@ struct mpol_ctl_header {
     uint32_t slots_used;    /*  64 target: one more than the highest slot ever claimed */
     uint32_t regions_used;  /*  68 target: rows of the region directory in use */
     uint32_t ack;           /*  72 target: futex, bumped after every application */
-    uint32_t reserved0;     /*  76 */
+    uint32_t cleared;       /*  76 writers: bumped before all threads' own policies are taken away: a
+                                   thread that starts meanwhile does not begin with its creator's */
     uint32_t kinds;         /*  80 writers: bit of each kind ever published; 0: nobody touches the
                                    kind rows, which then are no memory */
     uint32_t saved;         /*  84 writers: MPOL_CTL_SAVED_*; 0: nobody touches the saved rows, which

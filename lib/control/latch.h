@@ -135,10 +135,12 @@ template <class Memory>
 }
 
 // The thread has filled in the slot (and, with kHasPolicy, the home): from now on writers may come.
+// Returns the word that it opens with.
 template <class Memory>
-void slot_open(typename Memory::Cell& cell, uint64_t has_policy) {
-    const uint64_t word = Memory::load(cell);
-    Memory::store(cell, next_generation((word & ~kState) | kLive | has_policy));
+uint64_t slot_open(typename Memory::Cell& cell, uint64_t has_policy) {
+    const uint64_t word = next_generation((Memory::load(cell) & ~kState) | kLive | has_policy);
+    Memory::store(cell, word);
+    return word;
 }
 
 // The thread leaves. A SPARE that a writer has set stays for that writer to clear. The generation

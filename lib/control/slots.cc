@@ -66,61 +66,89 @@ void raise_slots_used(unsigned slots) {
                      [slots](uint32_t used) { return used < slots; });
 }
 
-// No writer publishes here before the slot is open.
-void fill_own_kind(unsigned kind, unsigned slot, const PolicyWords& policy, uint64_t threshold) {
+// Words of latches as a slot opens; 0: not inherited.
+struct Opened {
+    uint64_t slot = 0;
+    uint64_t kinds[MPOL_CTL_KINDS]{};
+};
+
+// No writer publishes here before the slot is open. Returns the row's word.
+uint64_t fill_own_kind(unsigned kind, unsigned slot, const PolicyWords& policy,
+                       uint64_t threshold) {
     mpol_ctl_kind& row = local.own_kinds[kind][slot];
-    if (!back_rows(&row, sizeof(row))) return;
+    if (!back_rows(&row, sizeof(row))) return 0;
     store(local.slots[slot].kinds, load(local.slots[slot].kinds) | 1U << kind);
     const uint64_t word = next_generation(load(row.word)) | kHasPolicy;
     for (unsigned i = 0; i < kPolicyWords; ++i) store(row.policy[i], policy.words[i]);
     store(row.threshold[generation(word) % 2], threshold);
     SharedMemory::store(row.word, word);
+    return word;
 }
 
-void fill_saved(unsigned slot, const SavedRow* saved, uint64_t opened) {
-    if (saved == nullptr || saved->state == MPOL_CTL_SAVED_NONE) return;
-    if (!saved_rows_usable(1 + slot)) return;
+void fill_saved(unsigned slot, const SavedRow& saved, uint64_t opened) {
+    if (saved.state == MPOL_CTL_SAVED_NONE || !saved_rows_usable(1 + slot)) return;
     write_saved(local.saved[1 + slot],
-                inherited_row(*saved, true, opened, load(local.slots[slot].tid)));
+                inherited_row(saved, true, opened, load(local.slots[slot].tid)));
 }
 
-// Returns the generation that it opens with.
-uint64_t open(unsigned slot, const PolicyWords* policy, const OwnKinds* kinds,
-              const SavedRow* saved) {
+// The slot is open with what was inherited: either whoever takes all threads' own policies away has
+// come upon it, or what he announced before is seen here.
+bool is_cleared(uint32_t when) {
+    // Changes nothing. Pairs with the addition in unset_threads.
+    return __atomic_fetch_add(&local.header.cleared, 0, __ATOMIC_SEQ_CST) != when;
+}
+
+// What a writer has published since stays.
+void give_up(unsigned slot, const Opened& opened) {
+    const auto unset = [](uint64_t& word, uint64_t seen) {
+        if ((seen & kHasPolicy) == 0) return;
+        (void)SharedMemory::cas(word, seen, next_generation(seen & ~kHasPolicy));
+    };
+    for (unsigned kind = 0; kind < MPOL_CTL_KINDS; ++kind) {
+        unset(local.own_kinds[kind][slot].word, opened.kinds[kind]);
+    }
+    unset(local.slots[slot].word, opened.slot);
+}
+
+// Returns the generation that the slot opens with.
+uint64_t open(unsigned slot, const Heritage& from) {
     mpol_ctl_slot& row = local.slots[slot];
-    for (unsigned kind = 0; kinds != nullptr && kind < MPOL_CTL_KINDS; ++kind) {
-        if ((kinds->set >> kind & 1) == 0) continue;
-        fill_own_kind(kind, slot, kinds->policy[kind], kinds->threshold[kind]);
+    Opened opened;
+    for (unsigned kind = 0; kind < MPOL_CTL_KINDS; ++kind) {
+        if ((from.kinds.set >> kind & 1) == 0) continue;
+        opened.kinds[kind] =
+            fill_own_kind(kind, slot, from.kinds.policy[kind], from.kinds.threshold[kind]);
     }
     store(row.tid, static_cast<uint32_t>(sys::thread_id()));
     store(row.scope, uint32_t{0});
     store(row.applied_errno, uint32_t{0});
     store(row.process_seen, uint64_t{0});
-    if (policy != nullptr) {
-        for (unsigned i = 0; i < kPolicyWords; ++i) store(row.policy[i], policy->words[i]);
+    if (from.has_policy) {
+        for (unsigned i = 0; i < kPolicyWords; ++i) store(row.policy[i], from.policy.words[i]);
     }
-    const uint64_t opened = generation(next_generation(load(row.word)));
-    store(row.applied, policy != nullptr ? uint64_t{0} : opened);
-    store(row.task_applied, policy != nullptr ? uint64_t{0} : opened);
-    fill_saved(slot, saved, opened);
+    const uint64_t first = generation(next_generation(load(row.word)));
+    store(row.applied, from.has_policy ? uint64_t{0} : first);
+    store(row.task_applied, from.has_policy ? uint64_t{0} : first);
+    if (from.has_policy) fill_saved(slot, from.saved, first);
     (void)fail_point(sys::FailPoint::kSlotOpen);
-    slot_open<SharedMemory>(row.word, policy != nullptr ? kHasPolicy : 0);
+    opened.slot = slot_open<SharedMemory>(row.word, from.has_policy ? kHasPolicy : 0);
     raise_slots_used(slot + 1);
     (void)fail_point(sys::FailPoint::kSlotOpened);
-    return opened;
+    const bool inherits = from.has_policy || from.kinds.set != 0;
+    if (inherits && is_cleared(from.cleared)) give_up(slot, opened);
+    return first;
 }
 
 }  // namespace
 
-int claim_slot(const PolicyWords* policy, const OwnKinds* kinds, const SavedRow* saved,
-               uint64_t* ret_opened) {
+int claim_slot(const Heritage& from, uint64_t* ret_opened) {
     for (unsigned word = 0; word < kBitmapWords; ++word) {
         for (uint64_t free = ~taken[word].load(std::memory_order_relaxed); free != 0;
              free &= free - 1) {
             const unsigned slot = word * 64 + static_cast<unsigned>(std::countr_zero(free));
             if (!take(slot)) continue;
             if (usable(slot)) {
-                const uint64_t opened = open(slot, policy, kinds, saved);
+                const uint64_t opened = open(slot, from);
                 if (ret_opened != nullptr) *ret_opened = opened;
                 return static_cast<int>(slot);
             }

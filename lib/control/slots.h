@@ -19,12 +19,21 @@ struct OwnKinds {
     uint64_t threshold[MPOL_CTL_KINDS]{};
 };
 
-// Claims the lowest free slot for the calling thread. It opens with the creating thread's policy,
-// its policies of kinds, and what a daemon keeps of it (SavedRow::state NONE: nothing), where there
-// are. ret_opened: the generation that the slot opened with; its word may be a writer's already.
-// kNoSlot when all are taken: the thread then follows the process.
-[[nodiscard]] int claim_slot(const PolicyWords* policy, const OwnKinds* kinds = nullptr,
-                             const SavedRow* saved = nullptr, uint64_t* ret_opened = nullptr);
+// What a thread begins with: its creator's own policies, and what a daemon keeps of them (state
+// NONE: nothing). cleared: mpol_ctl_header.cleared, read before them.
+struct Heritage {
+    bool has_policy = false;
+    PolicyWords policy{};
+    OwnKinds kinds{};
+    SavedRow saved{};
+    uint32_t cleared = 0;
+};
+
+// Claims the lowest free slot for the calling thread, which opens with what it inherits; that is
+// given up at once where all threads' own policies have been taken away since it was read.
+// ret_opened: the generation that the slot opened with; its word may be a writer's already. kNoSlot
+// when all are taken: the thread then follows the process.
+[[nodiscard]] int claim_slot(const Heritage& from = {}, uint64_t* ret_opened = nullptr);
 void release_slot(int slot);
 
 // After abandon(): no slot is taken.

@@ -47,8 +47,10 @@ void unset_own_kinds(mpol_ctl& segment, unsigned slot, const Origin& origin) {
     }
 }
 
-// No thread has a policy of its own any more.
+// No thread has a policy of its own any more, nor gets one from its creator: it is open here, or
+// sees that it has to give it up (claim_slot).
 void unset_threads(mpol_ctl& segment, const Origin& origin) {
+    __atomic_fetch_add(&segment.header.cleared, 1, __ATOMIC_SEQ_CST);
     const unsigned used = std::min(load(segment.header.slots_used), MPOL_CTL_SLOTS);
     for (unsigned slot = 0; slot < used; ++slot) {
         const SharedLatch latch = slot_latch(segment, slot);

@@ -191,16 +191,17 @@ Inheritance inheritance() {
     from.process_generation = task.process_generation;
     if (task.slot < 0) return from;
     from.placed = placed_kinds();
+    from.own.cleared = __atomic_load_n(&local.header.cleared, __ATOMIC_SEQ_CST);
     uint64_t word = 0;
     const auto slot = static_cast<unsigned>(task.slot);
-    from.has_policy =
-        control::latch_read(control::slot_latch(local, slot), from.policy.words, word) &&
+    from.own.has_policy =
+        control::latch_read(control::slot_latch(local, slot), from.own.policy.words, word) &&
         (word & kHasPolicy) != 0;
     for (const Kind kind : {Kind::kLarge, Kind::kStack, Kind::kMmap}) {
-        if (kind == Kind::kLarge && !(from.has_policy && task.large_wanted)) continue;
-        inherit_own_kind(kind, from.kinds);
+        if (kind == Kind::kLarge && !(from.own.has_policy && task.large_wanted)) continue;
+        inherit_own_kind(kind, from.own.kinds);
     }
-    if (from.has_policy) from.saved = saved_of(slot, word, from.policy);
+    if (from.own.has_policy) from.own.saved = saved_of(slot, word, from.own.policy);
     return from;
 }
 
@@ -210,17 +211,16 @@ void begin_task(const Inheritance& from) {
     task.saved_mode_word = from.saved_mode_word;
     task.saved_nodes = from.saved_nodes;
     // The kernel has copied the creator's task policy; there is nothing to do again.
-    if (!from.has_policy) task.process_generation = from.process_generation;
+    if (!from.own.has_policy) task.process_generation = from.process_generation;
     uint64_t opened = 0;
     {
         const Inside inside(slot_gate);
-        task.slot = control::claim_slot(from.has_policy ? &from.policy : nullptr, &from.kinds,
-                                        &from.saved, &opened);
+        task.slot = control::claim_slot(from.own, &opened);
     }
     task.slotless = task.slot < 0;
     if (task.slotless) {
         control::count(MPOL_CTL_SLOTLESS_THREADS);
-    } else if (!from.has_policy) {
+    } else if (!from.own.has_policy) {
         task.own_generation = opened;
     }
     if (task.slot >= 0) store(local.slots[task.slot].process_seen, task.process_generation);

@@ -63,12 +63,9 @@ struct OwnStack {
 
 // What a thread hands to one that it creates: as in the kernel, a copy of its policy.
 struct Inheritance {
-    bool has_policy = false;
-    control::PolicyWords policy{};
-    control::OwnKinds kinds{};
-    OwnStack stack{};  // of the thread that is created
+    control::Heritage own{};
+    OwnStack stack{};     // of the thread that is created
     uint32_t placed = 0;  // bits of kinds; for a forked child's thread, which is the same one
-    control::SavedRow saved{};  // what the creator had before a daemon gave it that policy
     bool task_policy_saved = false;
     int saved_mode_word = 0;
     NodeMask saved_nodes{};

@@ -152,6 +152,7 @@ void forget_threads(const heap::Inheritance& of_survivor) {
     std::fill(std::begin(own_stack_used), std::end(own_stack_used), false);
     heirloom = of_survivor;
     heirloom.process_generation = 0;  // Counted anew in the child's segment.
+    heirloom.own.cleared = 0;         // So is that.
 }
 
 }  // namespace mpol::preload

@@ -102,6 +102,18 @@ SUBJECT(forks_a_child_that_tells_its_modes) {
     return WEXITSTATUS(status);
 }
 
+// Its thread begins with its own policy, which is that of the main thread.
+SUBJECT(tells_the_mode_of_an_heir) {
+    say("ready");
+    await_command();
+    call_allocator();
+    std::thread([] {
+        await_command();
+        tell_mode_of_heap();
+    }).join();
+    return 0;
+}
+
 class Birth : public testing::TestWithParam<const char*> {};
 
 TEST_P(Birth, OfAProcessTakesWhatIsAsked) {
@@ -125,6 +137,30 @@ TEST(FailPoints, BirthOfAThreadTakesWhatIsAsked) {
     set_thread(target, threads.back().tid, bind_to({0}));
     EXPECT_EQ(newborn.mode_once_it_goes_on(), static_cast<uint64_t>(MPOL_BIND));
 }
+
+class BirthOfAnHeir : public testing::TestWithParam<const char*> {};
+
+// All threads' own policies are taken away while one starts that was to begin with its creator's.
+TEST_P(BirthOfAnHeir, LeavesItNothingThatWasTakenFromAll) {
+    const auto point = find(GetParam());
+    if (!point) GTEST_SKIP() << "MPOL_FAIL_POINTS names another point";
+    Board board;
+    board.arm({*point, kThread, sys::kStop});
+    Subject subject("tells_the_mode_of_an_heir", {.environment = {board.setting()}});
+    subject.hear("ready");
+    control::Target target = subject.attach();
+    set_thread(target, subject.pid(), bind_to({0}));
+    subject.tell('t');
+    ASSERT_TRUE(await_stop(subject.pid()));
+    const auto asked = target.publish_everywhere(make_policy(Mode::kInterleave, {0}), kWaitMs);
+    ::kill(subject.pid(), SIGCONT);
+    ASSERT_TRUE(asked && target.wait_process(*asked, kWaitMs));
+    subject.tell('m');
+    EXPECT_EQ(subject.hear_number("mode"), static_cast<uint64_t>(MPOL_INTERLEAVE));
+    EXPECT_EQ(subject.finish(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(FailPoints, BirthOfAnHeir, testing::Values("slot-open", "slot-opened"));
 
 // What its parent's memory is asked for, before the fork and after it, in its own segment.
 void expect_asked_after_fork(const std::optional<Policy>& before,

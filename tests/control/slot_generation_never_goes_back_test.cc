@@ -25,7 +25,7 @@ TEST(SlotGeneration, GrowsWithEveryLife) {
     for (int life = 0; life < kLives; ++life) {
         const PolicyWords policy = bind_to(static_cast<unsigned>(life) % kMaxNodes);
         const bool own = life % 2 == 0;
-        const int slot = claim_slot(own ? &policy : nullptr);
+        const int slot = claim_slot({.has_policy = own, .policy = policy});
         ASSERT_EQ(slot, 0) << "the lowest free slot";
         mpol_ctl_slot& row = local.slots[slot];
         const uint64_t word = load(row.word);
@@ -50,16 +50,16 @@ TEST(SlotGeneration, GrowsWithEveryLife) {
 }
 
 TEST(SlotGeneration, SlotOfADeadWriterIsPassedOver) {
-    const int slot = claim_slot(nullptr);
+    const int slot = claim_slot();
     ASSERT_EQ(slot, 0);
     // A writer that died after its second step, then the thread leaves.
     uint64_t& word = local.slots[0].word;
     store(word, next_generation(word) | kSpare);
     release_slot(slot);
-    EXPECT_EQ(claim_slot(nullptr), 1);
+    EXPECT_EQ(claim_slot(), 1);
     release_slot(1);
     latch_finish(slot_latch(local, 0));
-    EXPECT_EQ(claim_slot(nullptr), 0);
+    EXPECT_EQ(claim_slot(), 0);
     release_slot(0);
 }
 

@@ -16,7 +16,7 @@ TEST(Slots, RunOutAfter4096) {
     std::set<int> claimed;
     int refused = 0;
     for (int i = 0; i < kClaims; ++i) {
-        const int slot = claim_slot(nullptr);
+        const int slot = claim_slot();
         if (slot == kNoSlot) {
             ++refused;
         } else {
@@ -35,7 +35,7 @@ TEST(Slots, RunOutAfter4096) {
     EXPECT_EQ(row->count, static_cast<uint64_t>(refused));
 
     for (const int slot : claimed) release_slot(slot);
-    EXPECT_EQ(claim_slot(nullptr), 0);
+    EXPECT_EQ(claim_slot(), 0);
     release_slot(0);
 }
 

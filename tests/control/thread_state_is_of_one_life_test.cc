@@ -30,7 +30,7 @@ void live_and_die(unsigned node, std::atomic<pid_t>& ret_tid, const std::atomic<
     const PolicyWords policy = bind_to(node);
     ret_tid = sys::thread_id();
     while (!done.load(std::memory_order_relaxed)) {
-        const int slot = claim_slot(&policy);
+        const int slot = claim_slot({.has_policy = true, .policy = policy});
         if (slot != kNoSlot) release_slot(slot);
     }
 }

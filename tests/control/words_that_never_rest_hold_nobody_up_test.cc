@@ -145,7 +145,7 @@ TEST(RestlessSegment, GivesEachThreadASlot) {
     });
     unsigned slotless = 0;
     for (unsigned life = 0; life < kLives; ++life) {
-        const int slot = claim_slot(nullptr);
+        const int slot = claim_slot();
         if (slot == kNoSlot) {
             ++slotless;
         } else {
