@@ -67,7 +67,7 @@ SavedRow row_for(const ScopeNow& now, uint32_t tid) {
     SavedRow saved;
     saved.state = MPOL_CTL_SAVED_HELD;
     saved.tid = tid;
-    // A thread that inherits a daemon's policy and has not copied the row yet: it would have none.
+    // A thread that has inherited a daemon's policy, but got no row: it would have none.
     if (origin_kind(now.policy) == MPOL_CTL_ORIGIN_DAEMON) return saved;
     saved.had_policy = (now.word & kHasPolicy) != 0;
     saved.policy = now.policy;
