@@ -111,8 +111,9 @@ class Run {
                                      work_name(work), cpu_node, node));
                 const Estimate found =
                     work == Work::kLatency
-                        ? repeat(precision,
-                                 [&] { return chase_ns(buffer->words(), cpus[0], kHops); })
+                        ? repeat(
+                              precision,
+                              [&, cpu = cpus[0]] { return chase_ns(buffer->words(), cpu, kHops); })
                         : bandwidth(precision, work, *buffer, cpus);
                 out_.pairs.push_back({cpu_node, node, huge, work, found});
             }
