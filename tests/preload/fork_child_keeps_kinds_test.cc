@@ -73,6 +73,7 @@ TEST(ForkedChild, KeepsTheForkingThreadsOwnKinds) {
     bench.set_own_kind(parent, kMmap, bind_to({0}), worker);
     bench.set_own_kind(parent, kStack, bind_to({0}), worker);
     const uint64_t placed = bench.map(worker, kMiB);
+    bench.start_thread(worker);  // Its stack is the worker's own, and it is gone in the child.
     const control::ThreadSlot of_parent = parent.slot_of(bench.tid(worker)).value();
     const pid_t pid = bench.fork(worker);
     bench.call();
