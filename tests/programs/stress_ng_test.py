@@ -22,10 +22,13 @@ CLASSES = [
 ]
 
 
+DURATIONS_AND_PIDS = r"\[\d+\]|[\d.]+s\b|\((\d+ \w+, )*[\d.]+ secs?\)"
+
+
 def run(stage, program, seconds, options):
     output = stage.run([program, *options, "--timeout", f"{seconds}s", "--verify", "--seed", 7,
                         "--temp-path", stage.dir])
-    stage.say(*re.sub(r"\[\d+\]|[\d.]+s\b", "", output).splitlines())
+    stage.say(*re.sub(DURATIONS_AND_PIDS, "", output).splitlines())
 
 
 def subject(stage):
