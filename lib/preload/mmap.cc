@@ -17,6 +17,7 @@
 #include "heap/kinds.h"
 #include "heap/placed.h"
 #include "preload/process.h"
+#include "preload/remap.h"
 #include "sys/sys.h"
 
 namespace mpol::preload {
@@ -27,7 +28,7 @@ using Munmap = int(void*, size_t);
 using Mremap = void*(void*, size_t, size_t, int, ...);
 
 void* as_libc(long got) {
-    if (got >= 0 || got < -4095) return reinterpret_cast<void*>(got);
+    if (!sys::is_error(got)) return reinterpret_cast<void*>(got);
     errno = static_cast<int>(-got);
     return MAP_FAILED;
 }
@@ -89,10 +90,6 @@ constexpr size_t mapped_bytes(size_t size, int flags) {
     heap::bind_mapping(at, mapped_bytes(size, flags));
 }
 
-constexpr size_t whole_pages(size_t size) {
-    return mapped_bytes(size, 0);
-}
-
 [[gnu::cold, gnu::noinline]] int unmap_placed(void* at, size_t size) {
     const heap::Lifted lifted(at, whole_pages(size));
     const int result = next_munmap.load(std::memory_order_acquire)(at, size);
@@ -100,9 +97,16 @@ constexpr size_t whole_pages(size_t size) {
     return result;
 }
 
-// While everything is rewritten, a mapping may be two for a moment, of which the kernel resizes one
-// only (EFAULT); putting back what was placed makes it one again.
-constexpr unsigned kRemapTries = 8;
+// The call behind, and what follows where a rewrite has the range in several mappings.
+void* remap(void* from, size_t from_size, size_t size, int flags, void* to) {
+    const int errno_before = errno;
+    void* got = next_mremap.load(std::memory_order_acquire)(from, from_size, size, flags, to);
+    if (got != MAP_FAILED || errno != EFAULT) return got;
+    if (!something_is_placed() && !heap::mappings_concerned()) return got;
+    got = as_libc(remap_pieces(static_cast<char*>(from), from_size, size, flags, to));
+    if (got != MAP_FAILED) errno = errno_before;
+    return got;
+}
 
 [[gnu::cold, gnu::noinline]] void* remap_placed(void* from, size_t from_size, size_t size,
                                                 int flags, void* to) {
@@ -112,19 +116,15 @@ constexpr unsigned kRemapTries = 8;
         whole_pages(size) <= whole_pages(from_size) && (flags & kNamesAddress) == 0;
     const size_t stays = shrinks ? whole_pages(size) : 0;
     const int errno_before = errno;
-    void* got = MAP_FAILED;
-    for (unsigned tries = 0; got == MAP_FAILED && tries < kRemapTries; ++tries) {
-        const heap::Lifted lifted(static_cast<char*>(from) + stays, whole_pages(from_size) - stays);
-        got = next_mremap.load(std::memory_order_acquire)(from, from_size, size, flags, to);
-        const int err = errno;
-        if (got == MAP_FAILED || (flags & MREMAP_DONTUNMAP) != 0) lifted.put_back();
-        if (got != MAP_FAILED && !shrinks) {
-            if (reinterpret_cast<uintptr_t>(got) != start) forget(got, whole_pages(size));
-            lifted.move_to(reinterpret_cast<uintptr_t>(got), whole_pages(size));
-        }
-        errno = got == MAP_FAILED ? err : errno_before;
-        if (errno != EFAULT) break;
+    const heap::Lifted lifted(static_cast<char*>(from) + stays, whole_pages(from_size) - stays);
+    void* const got = remap(from, from_size, size, flags, to);
+    const int err = errno;
+    if (got == MAP_FAILED || (flags & MREMAP_DONTUNMAP) != 0) lifted.put_back();
+    if (got != MAP_FAILED && !shrinks) {
+        if (reinterpret_cast<uintptr_t>(got) != start) forget(got, whole_pages(size));
+        lifted.move_to(reinterpret_cast<uintptr_t>(got), whole_pages(size));
     }
+    errno = got == MAP_FAILED ? err : errno_before;
     return got;
 }
 
@@ -176,5 +176,5 @@ extern "C" [[gnu::visibility("default")]] void* mremap(void* from, size_t from_s
     if (preload::something_is_placed()) {
         return preload::remap_placed(from, from_size, size, flags, to);
     }
-    return preload::next_mremap.load(std::memory_order_acquire)(from, from_size, size, flags, to);
+    return preload::remap(from, from_size, size, flags, to);
 }

@@ -144,6 +144,9 @@ bool readable(const void* start, size_t size) {
 bool writable(void* start, size_t size) {
     return accessible(reinterpret_cast<uintptr_t>(start), size, true);
 }
+bool all_mapped(void* start, size_t size) {
+    return call(SYS_msync, start, size, MS_ASYNC) == 0;
+}
 size_t page_bytes() {
     return static_cast<size_t>(::sysconf(_SC_PAGESIZE));
 }
@@ -155,12 +158,6 @@ long map(void* at, size_t size, int prot, int flags, int fd, off_t offset) {
 long remap(void* from, size_t from_size, size_t size, int flags, void* to) {
     return call(SYS_mremap, from, from_size, size, flags, to);
 }
-
-namespace {
-constexpr bool is_error(long result) {
-    return result < 0 && result >= -4095;
-}
-}  // namespace
 
 void* reserve(void* hint, size_t size, int prot, int& ret_errno) {
     const long got = map(hint, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

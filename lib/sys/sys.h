@@ -61,8 +61,14 @@ int check_mode_and_mask(int mode_word, const unsigned long* nodemask, unsigned l
 // Whether the kernel could read or write the bytes there now (the last page's too).
 bool readable(const void* start, size_t size);
 bool writable(void* start, size_t size);
+// Whether all of the pages are mapped: msync(2) that has nothing to write.
+bool all_mapped(void* start, size_t size);
 size_t page_bytes();
 
+// Of what returns an address, or -errno.
+constexpr bool is_error(long got) {
+    return got < 0 && got >= -4095;
+}
 // mmap(2), past whoever stands in front of the C library's. The address, or -errno.
 long map(void* at, size_t size, int prot, int flags, int fd, off_t offset);
 // mremap(2), likewise; to counts with MREMAP_FIXED.
