@@ -47,7 +47,8 @@ struct Region {
     std::atomic<uintptr_t> start;  // published last; 0: not ready, or given up
     size_t size;
     ScopeId scope;
-    StretchLayout layout;  // where its nodes have weights
+    // Where its nodes have weights. Zeros, or all rows would lie in the library's file.
+    StretchLayout layout{.mappings = 0, .granule_shift = 0, .heap_gib = 0};
     std::atomic<size_t> carved;
     std::atomic<size_t> committed;
     std::atomic<uint64_t> bound;  // control::BoundWords of the last mbind; 0: none

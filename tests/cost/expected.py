@@ -118,6 +118,11 @@ PROCESS_MAPPINGS_ABOVE_JEMALLOC = Bound(
     "the segment over the library's own data and three pieces that it cuts off (4), the part of the "
     "first region that is not committed (1); one to spare")
 
+INITIALISED_BYTES = Bound(
+    8 << 10, "bytes mapped",
+    "what does not begin as zeros, jemalloc's tables of its controls and a little of ours: a page; more "
+    "is read in with it, though nobody needs it, and counts as resident")
+
 THREAD_BYTES_ABOVE_JEMALLOC = Bound(
     1_024, "bytes resident",
     "a slot of the segment (256 bytes) and the library's own thread-local words (187 bytes), on pages "
