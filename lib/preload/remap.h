@@ -15,8 +15,9 @@ constexpr size_t whole_pages(size_t size) {
 
 // As mremap(2), which has answered EFAULT: piece by piece, each as large as the kernel takes it.
 // What is moved is mapped in its old place until all of it is in the new one: a call that fails
-// leaves everything where it was. The address, or -errno; EFAULT: a part of the range is not
-// mapped, or it was to shrink. Async-signal-safe; errno is preserved.
+// leaves everything where it was, unless the kernel refuses the way back too. The address, or
+// -errno; EFAULT: a part of the range is not mapped, or it was to shrink. Async-signal-safe; errno
+// is preserved.
 [[nodiscard]] long remap_pieces(char* from, size_t from_size, size_t size, int flags, void* to);
 
 }  // namespace mpol::preload
