@@ -71,11 +71,20 @@ struct Bound {
     uint64_t process_generation = 0;  // 0: nothing new
     bool process_keeps_cached = false;
     uint64_t slots[MPOL_CTL_SLOTS / 64]{};
-    uint64_t purged[MPOL_CTL_SLOTS / 64]{};  // scopes of those slots, to be purged
+    uint64_t purged[MPOL_CTL_SLOTS / 64]{};  // scopes of those slots, to be purged: references
     uint32_t kinds = 0;                      // bits
     bool any = false;
 };
 static_assert(kScopesMax <= MPOL_CTL_SLOTS);
+
+// apply_mutex held. With a reference, because that is done without the mutex.
+void purge_later(ScopeId id, Bound& bound) {
+    uint64_t& word = bound.purged[id / 64];
+    const uint64_t bit = uint64_t{1} << (id % 64);
+    if ((word & bit) != 0) return;
+    word |= bit;
+    get_scope(id);
+}
 
 int bind_process(const Binding& binding) {
     int first_error = bind_scope(kProcessScope, binding);
@@ -168,7 +177,6 @@ bool bind_slot_as_asked(unsigned slot, Bound& bound) {
     at.bound = generation(word);
     store(local.slots[slot].applied_errno, static_cast<uint32_t>(-err));
     bound.slots[slot / 64] |= uint64_t{1} << (slot % 64);
-    if (!at.keeps_cached) bound.purged[at.scope / 64] |= uint64_t{1} << (at.scope % 64);
     bound.any = true;
     return true;
 }
@@ -178,7 +186,7 @@ void bind_large_of_slot(unsigned slot, bool rebound, Bound& bound) {
     const ScopeId id = bind_own_large(slot, slot_scopes[slot].scope, rebound);
     if (id == kProcessScope) return;
     bound.slots[slot / 64] |= uint64_t{1} << (slot % 64);
-    if (own_large_is_purged(slot)) bound.purged[id / 64] |= uint64_t{1} << (id % 64);
+    if (own_large_is_purged(slot)) purge_later(id, bound);
     bound.any = true;
 }
 
@@ -193,7 +201,10 @@ void bind_as_asked(Bound& bound) {
     if (!several_scopes.load(std::memory_order_acquire)) return;
     const unsigned used = std::min(load(local.header.slots_used), MPOL_CTL_SLOTS);
     for (unsigned slot = 0; slot < used; ++slot) {
-        bind_large_of_slot(slot, bind_slot_as_asked(slot, bound), bound);
+        const bool rebound = bind_slot_as_asked(slot, bound);
+        const SlotScope& at = slot_scopes[slot];
+        if (rebound && !at.keeps_cached) purge_later(at.scope, bound);
+        bind_large_of_slot(slot, rebound, bound);
     }
 }
 
@@ -228,6 +239,7 @@ void report(const Bound& bound) {
         }
         report_own_large(slot);
     });
+    for_each_bit(bound.purged, [](unsigned id) { put_scope(static_cast<ScopeId>(id)); });
     report_kinds(bound.kinds);
     control::count(MPOL_CTL_APPLIED);
 }
@@ -338,9 +350,18 @@ void inherit_process(bool bound) {
     control::latch_flip(control::allowed_latch(local), 0, known_allowed.words);
 }
 
-ScopeId scope_of_slot(unsigned slot) {
+ScopesOfSlot get_scopes_of_slot(unsigned slot) {
     const sys::Locked locked(apply_mutex);
-    return slot_scopes[slot].scope;
+    const ScopesOfSlot scopes{slot_scopes[slot].scope, large_scope_of_slot(slot)};
+    get_scope(scopes.own);
+    get_scope(scopes.large);
+    return scopes;
+}
+
+void put_scopes(const ScopesOfSlot& scopes) {
+    const sys::Locked locked(apply_mutex);
+    put_scope(scopes.own);
+    put_scope(scopes.large);
 }
 
 void leave_scope(int slot) {
@@ -349,11 +370,8 @@ void leave_scope(int slot) {
     slot_scopes[slot] = {};
 }
 
-void orphan_scopes(ScopeId keep) {
-    for (SlotScope& at : slot_scopes) {
-        if (at.scope != kProcessScope && at.scope != keep) give_scope(at.scope);
-        at = {};
-    }
+void forget_slot_scopes() {
+    std::fill(std::begin(slot_scopes), std::end(slot_scopes), SlotScope{});
 }
 
 }  // namespace mpol::heap

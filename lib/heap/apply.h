@@ -27,8 +27,8 @@ namespace mpol::heap {
 
 // Applies what is new for the process's policy and for every thread scope already made, and rebinds
 // them when the allowed nodes have changed (mm/mempolicy.c mpol_rebind_mm has done so for mappings
-// that exist; here it is done for regions to come, and told). Returns at once when nothing is new, or
-// when apply_mutex is taken: its holder then rings the doorbell when he unlocks it.
+// that exist; here it is done for regions to come, and told). Returns at once when nothing is new,
+// or when apply_mutex is taken: its holder then rings the doorbell when he unlocks it.
 void apply_pending();
 
 // Tells those who wait on the segment's ack word that something was applied.
@@ -51,13 +51,21 @@ void inherit_process(bool bound);
 // The slot's thread already allocates from scope (a forked child's only thread).
 void adopt_scope(int slot, ScopeId scope);
 
-// Where the slot's thread has its memory. Waits for apply_mutex.
-[[nodiscard]] ScopeId scope_of_slot(unsigned slot);
+// Where the slot's thread has its memory, with a reference to it, and those of its large
+// allocations where they have a scope of their own (both kProcessScope: nothing is its own). Waits
+// for apply_mutex.
+struct ScopesOfSlot {
+    ScopeId own = kProcessScope;
+    ScopeId large = kProcessScope;
+};
+[[nodiscard]] ScopesOfSlot get_scopes_of_slot(unsigned slot);
+// Drops the references. Waits for apply_mutex.
+void put_scopes(const ScopesOfSlot& scopes);
 
 // The thread of the slot is exiting: its scope waits for another thread.
 void leave_scope(int slot);
 
-// In a forked child, with apply_mutex held: every scope but keep has lost its thread.
-void orphan_scopes(ScopeId keep);
+// In a forked child, with apply_mutex held: no slot has a scope.
+void forget_slot_scopes();
 
 }  // namespace mpol::heap

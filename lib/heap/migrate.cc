@@ -35,8 +35,7 @@ struct Job {
     uint64_t generation = 0;  // 0: none
     bool paused = false;      // the lease has run out
     bool everything = false;
-    ScopeId scope = kProcessScope;
-    ScopeId large = kProcessScope;
+    ScopesOfSlot scopes{};  // of a thread: with a reference to each
     uint64_t bytes_per_second = 0;
     uint64_t lease_ns = 0;  // 0: none
     uint64_t beat = 0;
@@ -94,14 +93,29 @@ bool change_state(uint64_t from, uint64_t to) {
     return changed;
 }
 
+// Whatever it was at: what it held is let go.
+void drop_job() {
+    put_scopes(job.scopes);
+    job = {};
+}
+
 void end(uint64_t state) {
     publish_progress();
     (void)fail_point(sys::FailPoint::kMigrateEnd);
     (void)change_state(job.paused ? MPOL_CTL_MIGRATION_EXPIRED : MPOL_CTL_MIGRATION_RUNNING, state);
-    job = {};
+    drop_job();
 }
 
-// Takes up what is asked for. The scope of a thread that has none is nobody's: an empty walk.
+void begin_walk() {
+    std::construct_at(&walk_storage.walk);
+    // Of a thread that follows the process nothing is its own: an empty walk.
+    const bool nothing = !job.everything && job.scopes.own == kProcessScope;
+    const ScopeId own = nothing ? ScopeId{kScopesMax} : job.scopes.own;
+    const ScopeId large = job.scopes.large == kProcessScope ? own : job.scopes.large;
+    walk.begin(job.everything, own, large, job.tally);
+}
+
+// Takes up what is asked for.
 bool begin(uint64_t now) {
     const uint64_t word = SharedMemory::load(row().word);
     if ((word & MPOL_CTL_MIGRATION_STATE) != MPOL_CTL_MIGRATION_ASKED) return false;
@@ -109,21 +123,16 @@ bool begin(uint64_t now) {
     if (generation(word) == 0 || who > MPOL_CTL_SLOTS) return false;
     job = {};
     job.everything = who == 0;
-    job.scope = job.everything ? kProcessScope : scope_of_slot(who - 1);
-    // Of a thread that follows the process nothing is its own.
-    if (!job.everything && job.scope == kProcessScope) job.scope = kScopesMax;
-    job.large = job.everything ? kProcessScope : large_scope_of_slot(who - 1);
-    if (job.large == kProcessScope) job.large = job.scope;
+    if (!job.everything) job.scopes = get_scopes_of_slot(who - 1);
     job.generation = generation(word);
     job.bytes_per_second = load(row().bytes_per_second);
     job.lease_ns = uint64_t{std::min(load(row().lease_ms), kLeaseMsMax)} * 1'000'000;
     job.beat = load(row().beat);
     job.beat_seen_ns = job.began_ns = job.next_ns = now;
-    std::construct_at(&walk_storage.walk);
-    walk.begin(job.everything, job.scope, job.large, job.tally);
+    begin_walk();
     publish_progress();
     (void)fail_point(sys::FailPoint::kMigrateBegin);
-    if (!change_state(MPOL_CTL_MIGRATION_ASKED, MPOL_CTL_MIGRATION_RUNNING)) job = {};
+    if (!change_state(MPOL_CTL_MIGRATION_ASKED, MPOL_CTL_MIGRATION_RUNNING)) drop_job();
     return job.generation != 0;
 }
 
@@ -132,7 +141,7 @@ bool goes_on(uint64_t now) {
     const uint64_t mine =
         word_of(job.paused ? MPOL_CTL_MIGRATION_EXPIRED : MPOL_CTL_MIGRATION_RUNNING);
     if (SharedMemory::load(row().word) != mine) {
-        job = {};
+        drop_job();
         return false;
     }
     if (load(row().cancel) == job.generation) {
@@ -184,8 +193,7 @@ int64_t migrate_some() {
     if (now < job.next_ns) return static_cast<int64_t>(std::min(job.next_ns - now, kLookNs));
     if (walk.outdated()) {
         ++job.rewrites;
-        std::construct_at(&walk_storage.walk);
-        walk.begin(job.everything, job.scope, job.large, job.tally);
+        begin_walk();
     }
     bool over = false;
     const int err = walk.mover().settled() ? walk.advance(job.tally, over) : run_batch(now);
@@ -199,7 +207,7 @@ int64_t migrate_some() {
 }
 
 void forget_migration() {
-    job = {};
+    job = {};  // orphan_scopes counts anew.
     forget_huge_pages();
 }
 

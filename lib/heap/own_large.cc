@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "heap/own_large.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "control/segment.h"
@@ -97,7 +98,6 @@ void report_own_large(unsigned slot) {
 }
 
 ScopeId large_scope_of_slot(unsigned slot) {
-    const sys::Locked locked(apply_mutex);
     return states[slot].scope;
 }
 
@@ -148,11 +148,8 @@ void adopt_own_large() {
     states[task.slot].scope = task.large_scope;
 }
 
-void orphan_own_large(ScopeId keep) {
-    for (State& at : states) {
-        if (at.scope != kProcessScope && at.scope != keep) give_scope(at.scope);
-        at = {};
-    }
+void forget_own_large() {
+    std::fill(std::begin(states), std::end(states), State{});
 }
 
 }  // namespace mpol::heap

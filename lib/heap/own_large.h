@@ -24,12 +24,11 @@ namespace mpol::heap {
 [[nodiscard]] bool own_large_is_purged(unsigned slot);
 void report_own_large(unsigned slot);
 
-// In a forked child: every such scope but keep has lost its thread.
-void orphan_own_large(ScopeId keep);
-
-// Where the slot's thread has its large allocations; kProcessScope: nowhere of its own. Waits for
-// apply_mutex.
+// Where the slot's thread has its large allocations; kProcessScope: nowhere of its own.
 [[nodiscard]] ScopeId large_scope_of_slot(unsigned slot);
+
+// In a forked child: no slot has such a scope.
+void forget_own_large();
 
 // --- By the thread itself. They wait for apply_mutex.
 

@@ -70,6 +70,11 @@ bool make_arena(ScopeId id, const Binding& first) {
     return true;
 }
 
+// Those of threads, and not waiting.
+bool is_counted(ScopeId id) {
+    return scopes[id].references != 0;
+}
+
 }  // namespace
 
 Scope& scope_at(ScopeId id) {
@@ -90,13 +95,18 @@ ScopeId make_kind_scope(bool with_arena, const Binding& first) {
 }
 
 ScopeId take_scope(const Binding& first) {
-    if (waiting_count > 0) return waiting[--waiting_count];
+    if (waiting_count > 0) {
+        const ScopeId id = waiting[--waiting_count];
+        scopes[id].references = 1;
+        return id;
+    }
     const auto id = static_cast<ScopeId>(scopes_made.load(std::memory_order_relaxed));
     const bool allowed = several_scopes.load(std::memory_order_relaxed) || prepare_several_scopes();
     if (!allowed || id >= kScopesMax || !make_arena(id, first)) {
         control::record_error(MPOL_CTL_ERROR_SCOPE, EAGAIN, id);
         return kProcessScope;
     }
+    scopes[id].references = 1;
     scopes_made.store(id + 1U, std::memory_order_release);
     control::count(MPOL_CTL_SCOPES);
     several_scopes.store(true, std::memory_order_release);
@@ -106,7 +116,24 @@ ScopeId take_scope(const Binding& first) {
 
 void give_scope(ScopeId id) {
     scopes[id].follows_process = true;
-    waiting[waiting_count++] = id;
+    put_scope(id);
+}
+
+void get_scope(ScopeId id) {
+    if (is_counted(id)) ++scopes[id].references;
+}
+
+void put_scope(ScopeId id) {
+    if (is_counted(id) && --scopes[id].references == 0) waiting[waiting_count++] = id;
+}
+
+void orphan_scopes(ScopeId own, ScopeId large) {
+    for (unsigned id = 1; id < scope_count(); ++id) {
+        if (scopes[id].references == 0) continue;  // it waits, or is a kind's
+        const bool kept = id == own || id == large;
+        scopes[id].references = 1;
+        if (!kept) give_scope(static_cast<ScopeId>(id));
+    }
 }
 
 }  // namespace mpol::heap

@@ -160,8 +160,9 @@ void leave_parent() {
     control::forget_events();
     heap::renew_requests();
     heap::forget_migration();
-    heap::orphan_scopes(heap::this_task.owned_scope);
-    heap::orphan_own_large(heap::this_task.large_scope);
+    heap::orphan_scopes(heap::this_task.owned_scope, heap::this_task.large_scope);
+    heap::forget_slot_scopes();
+    heap::forget_own_large();
     heap::rebirth_task();
     forget_helper();
     inherit_foreign();

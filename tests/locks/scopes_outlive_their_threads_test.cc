@@ -2,7 +2,7 @@
 // Threads with policies of their own come and go, in each other's scopes and slots, and leave
 // memory behind; readers look all of that up the while, from inside and as outsiders do, and
 // migrations go over it. Nothing is read that was freed, and what a thread left still has an owner.
-// (A scope is never freed: heap/scopes.h.)
+// (A scope is never freed: heap/scopes.h.) Who has looked a scope up keeps it from the next thread.
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 
@@ -56,18 +56,32 @@ void live(unsigned comer, bool take_back) {
 void look_up(control::Target target) {
     std::minstd_rand random(1);
     while (!stop) {
-        const heap::ScopeId of_slot = heap::scope_of_slot(random() % 16);
+        const heap::ScopesOfSlot of_slot = heap::get_scopes_of_slot(random() % 16);
         const heap::ScopeId of_object = heap::owner_of(left_behind[random() % kComers].load());
-        for (const heap::ScopeId id : {of_slot, of_object}) {
+        for (const heap::ScopeId id : {of_slot.own, of_slot.large, of_object}) {
             strangers += id >= heap::scope_count();
             (void)heap::read_binding(id);
         }
+        heap::put_scopes(of_slot);
         for (const control::RegionState& region : target.regions()) {
             strangers += region.scope >= heap::scope_count();
         }
         (void)target.threads();
         looked_up.fetch_add(1, std::memory_order_relaxed);
     }
+}
+
+// The scope of a thread that has a policy of its own and is gone.
+heap::ScopeId scope_of_a_life(heap::ScopesOfSlot* ret_looked_up = nullptr) {
+    heap::ScopeId scope = heap::kProcessScope;
+    std::thread([&] {
+        live(0, false);
+        scope = heap::this_task.scope;
+        const auto slot = static_cast<unsigned>(heap::this_task.slot);
+        if (ret_looked_up != nullptr) *ret_looked_up = heap::get_scopes_of_slot(slot);
+    }).join();
+    release(left_behind[0].exchange(nullptr));
+    return scope;
 }
 
 uint64_t migrate_until_stopped(Self& self) {
@@ -108,12 +122,23 @@ TEST(Scopes, OutliveTheirThreads) {
     for (auto& object : left_behind) release(object.exchange(nullptr));
     EXPECT_EQ(strangers.load(), 0U);
     EXPECT_EQ(in_own_scope.load(), kComers * lives_wanted());
-    // As many as there were at a time, not as there were lives.
-    EXPECT_LE(heap::scope_count(), 1U + kComers + 2U);
+    // As many as there were at a time, looked up by the readers or not, and not as there were
+    // lives.
+    EXPECT_LE(heap::scope_count(), 1U + kComers + kReaders + 2U);
     EXPECT_GT(looked_up.load(), 0U);
     EXPECT_GT(migrations, 0U);
     std::printf("%" PRIu64 " lives in %u scopes, %" PRIu64 " look-ups, %" PRIu64 " migrations\n",
                 kComers * lives_wanted(), heap::scope_count(), looked_up.load(), migrations);
+}
+
+TEST(Scopes, AreNotHandedOnWhileLookedUp) {
+    heap::ScopesOfSlot looked_up;
+    const heap::ScopeId first = scope_of_a_life(&looked_up);
+    ASSERT_NE(first, heap::kProcessScope);
+    ASSERT_EQ(looked_up.own, first);
+    EXPECT_NE(scope_of_a_life(), first);
+    heap::put_scopes(looked_up);
+    EXPECT_EQ(scope_of_a_life(), first);
 }
 
 }  // namespace mpol::test
