@@ -330,7 +330,8 @@ struct mpol_ctl_kind {
  * A scope is the daemon's while its policy's origin is DAEMON and its generation is ours (or one less:
  * the daemon died between the two). Any other generation or origin: somebody else has set it since. */
 #define MPOL_CTL_SAVED_USED 1u   /* header.saved: a row was ever written */
-#define MPOL_CTL_SAVED_UNDONE 2u /* all is to be given back, and daemons leave the process alone */
+#define MPOL_CTL_SAVED_UNDONE 2u /* all is to be given back, also by a thread or a forked child that
+                                    begins with it, and daemons leave the process alone */
 #define MPOL_CTL_SAVED_STATE UINT64_C(0xff)
 #define MPOL_CTL_SAVED_NONE UINT64_C(0)   /* the daemon has not touched it, or has given it back */
 #define MPOL_CTL_SAVED_HELD UINT64_C(1)   /* policy is what it had */

@@ -98,6 +98,13 @@ bool is_cleared(uint32_t when) {
     return __atomic_fetch_add(&local.header.cleared, 0, __ATOMIC_SEQ_CST) != when;
 }
 
+// So does all that daemons have set.
+bool is_undone() {
+    // Changes nothing. Pairs with the change in Target::undo.
+    return (__atomic_fetch_or(&local.header.saved, 0, __ATOMIC_SEQ_CST) & MPOL_CTL_SAVED_UNDONE) !=
+           0;
+}
+
 // What a writer has published since stays.
 void give_up(unsigned slot, const Opened& opened) {
     const auto unset = [](uint64_t& word, uint64_t seen) {
@@ -110,8 +117,31 @@ void give_up(unsigned slot, const Opened& opened) {
     unset(local.slots[slot].word, opened.slot);
 }
 
-// Returns the generation that the slot opens with.
-uint64_t open(unsigned slot, const Heritage& from) {
+// Nobody has come upon the open slot, so it is as if it never was. False: a writer has.
+bool take_back(unsigned slot, const Opened& opened) {
+    uint64_t word = opened.slot;
+    if (!SharedMemory::cas(local.slots[slot].word, word, word & ~(kState | kHasPolicy))) {
+        return false;
+    }
+    if (saved_rows_usable(1 + slot)) store(local.saved[1 + slot].word, MPOL_CTL_SAVED_NONE);
+    return true;
+}
+
+bool is_daemons(const Heritage& from) {
+    return from.has_policy && origin_kind(from.policy) == MPOL_CTL_ORIGIN_DAEMON;
+}
+
+// What the creator had before a daemon gave it its policy.
+Heritage without_daemon(const Heritage& from) {
+    Heritage before = from;
+    before.has_policy = from.saved.state == MPOL_CTL_SAVED_HELD && from.saved.had_policy;
+    before.policy = from.saved.policy;
+    before.saved = {};
+    return before;
+}
+
+// Returns the words that the slot opens with.
+Opened open(unsigned slot, const Heritage& from) {
     mpol_ctl_slot& row = local.slots[slot];
     Opened opened;
     for (unsigned kind = 0; kind < MPOL_CTL_KINDS; ++kind) {
@@ -136,7 +166,7 @@ uint64_t open(unsigned slot, const Heritage& from) {
     (void)fail_point(sys::FailPoint::kSlotOpened);
     const bool inherits = from.has_policy || from.kinds.set != 0;
     if (inherits && is_cleared(from.cleared)) give_up(slot, opened);
-    return first;
+    return opened;
 }
 
 }  // namespace
@@ -147,12 +177,17 @@ int claim_slot(const Heritage& from, uint64_t* ret_opened) {
              free &= free - 1) {
             const unsigned slot = word * 64 + static_cast<unsigned>(std::countr_zero(free));
             if (!take(slot)) continue;
-            if (usable(slot)) {
-                const uint64_t opened = open(slot, from);
-                if (ret_opened != nullptr) *ret_opened = opened;
-                return static_cast<int>(slot);
+            if (!usable(slot)) {
+                give(slot);
+                continue;
             }
-            give(slot);
+            const Opened opened = open(slot, from);
+            if (is_daemons(from) && is_undone() && take_back(slot, opened)) {
+                give(slot);
+                return claim_slot(without_daemon(from), ret_opened);
+            }
+            if (ret_opened != nullptr) *ret_opened = generation(opened.slot);
+            return static_cast<int>(slot);
         }
     }
     record_error(MPOL_CTL_ERROR_SLOTS, 0, static_cast<uint64_t>(sys::thread_id()));

@@ -30,7 +30,8 @@ struct Heritage {
 };
 
 // Claims the lowest free slot for the calling thread, which opens with what it inherits; that is
-// given up at once where all threads' own policies have been taken away since it was read.
+// given up at once where all threads' own policies have been taken away since it was read, and what
+// a daemon has set of it where that has been undone: it then opens with what was before.
 // ret_opened: the generation that the slot opened with; its word may be a writer's already. kNoSlot
 // when all are taken: the thread then follows the process.
 [[nodiscard]] int claim_slot(const Heritage& from = {}, uint64_t* ret_opened = nullptr);

@@ -148,8 +148,9 @@ Result<std::vector<GivenBack>> Target::undo(int timeout_ms) {
     return locked(timeout_ms, [&]() -> Result<std::vector<GivenBack>> {
         std::vector<GivenBack> all;
         if (!rows_used(*segment_)) return all;
-        // First: whoever finds it half done goes on.
-        __atomic_fetch_or(&segment_->header.saved, MPOL_CTL_SAVED_UNDONE, __ATOMIC_ACQ_REL);
+        // First: whoever finds it half done goes on, and whoever begins with its creator's, in a
+        // slot that is not open yet, gives it back himself (claim_slot).
+        __atomic_fetch_or(&segment_->header.saved, MPOL_CTL_SAVED_UNDONE, __ATOMIC_SEQ_CST);
         const unsigned used = std::min(load(segment_->header.slots_used), MPOL_CTL_SLOTS);
         for (unsigned row = 0; row <= used; ++row) {
             Held held;

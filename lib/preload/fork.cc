@@ -105,20 +105,42 @@ struct Legacy {
     bool daemons;
 };
 
+control::SavedRow read_saved_of_process() {
+    return control::saved_rows_usable(0) ? control::read_saved(local.saved[0])
+                                         : control::SavedRow{};
+}
+
+// What the process had before the daemon came. The memory is bound to the daemon's.
+void give_back(Legacy& legacy) {
+    const bool had_policy = legacy.saved.state == MPOL_CTL_SAVED_HELD && legacy.saved.had_policy;
+    legacy.policy = legacy.saved.policy;
+    legacy.has_policy = had_policy;
+    legacy.bound = false;
+}
+
+// A daemon keeps what there was, then publishes; undo announces itself, gives back, then forgets
+// what was kept (Target::hold, Target::undo). Read in the order that knows each of them halfway.
 Legacy read_legacy() {
     Legacy legacy{};
     uint64_t word = 0;
+    legacy.saved = read_saved_of_process();
+    (void)fail_point(sys::FailPoint::kForkLegacy);
     if (control::latch_read(control::process_latch(local), legacy.policy.words, word)) {
         legacy.has_policy = (word & kHasPolicy) != 0;
         // Not as the segment says: the parent goes on there, and what it has applied since is bound
         // in its memory alone.
         legacy.bound = generation(word) == heap::process_bound_at();
     }
-    legacy.saved_flags = load(local.header.saved);
-    if (control::saved_rows_usable(0)) {
-        legacy.saved = control::read_saved(local.saved[0]);
-        legacy.daemons = control::is_daemons(legacy.saved, word, legacy.policy);
+    const bool daemons = control::origin_kind(legacy.policy) == MPOL_CTL_ORIGIN_DAEMON;
+    if (daemons && legacy.saved.state == MPOL_CTL_SAVED_NONE) {
+        legacy.saved = read_saved_of_process();
     }
+    legacy.saved_flags = load(local.header.saved);
+    if ((legacy.saved_flags & MPOL_CTL_SAVED_UNDONE) != 0) {
+        if (daemons) give_back(legacy);
+        legacy.saved = {};
+    }
+    legacy.daemons = control::is_daemons(legacy.saved, word, legacy.policy);
     for (unsigned i = 0; i < control::kPolicyWords; ++i) {
         legacy.inherited[i] = load(local.header.inherited[i]);
     }

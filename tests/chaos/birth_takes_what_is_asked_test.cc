@@ -160,7 +160,70 @@ TEST_P(BirthOfAnHeir, LeavesItNothingThatWasTakenFromAll) {
     EXPECT_EQ(subject.finish(), 0);
 }
 
+// What a daemon has set is undone while a thread starts that was to begin with it.
+void expect_undone_for_heir(const char* point_name, const std::optional<Policy>& before,
+                            unsigned mode) {
+    const auto point = find(point_name);
+    if (!point) GTEST_SKIP() << "MPOL_FAIL_POINTS names another point";
+    Board board;
+    board.arm({*point, kThread, sys::kStop});
+    Subject subject("tells_the_mode_of_an_heir", {.environment = {board.setting()}});
+    subject.hear("ready");
+    control::Target target = subject.attach();
+    if (before) set_thread(target, subject.pid(), *before);
+    const auto slot = target.slot_of(subject.pid());
+    ASSERT_TRUE(slot && target.hold(*slot, bind_to({0}), kWaitMs));
+    subject.tell('t');
+    ASSERT_TRUE(await_stop(subject.pid()));
+    const auto undone = target.undo(kWaitMs);
+    ::kill(subject.pid(), SIGCONT);
+    ASSERT_TRUE(undone.has_value());
+    subject.tell('m');
+    EXPECT_EQ(subject.hear_number("mode"), mode);
+    EXPECT_EQ(subject.finish(), 0);
+}
+
+TEST_P(BirthOfAnHeir, LeavesItWhatItsCreatorHadBeforeADaemon) {
+    expect_undone_for_heir(GetParam(), make_policy(Mode::kInterleave, {0}), MPOL_INTERLEAVE);
+}
+
+TEST_P(BirthOfAnHeir, LeavesItNothingOfADaemonWhereItsCreatorHadNothing) {
+    expect_undone_for_heir(GetParam(), std::nullopt, MPOL_DEFAULT);
+}
+
 INSTANTIATE_TEST_SUITE_P(FailPoints, BirthOfAnHeir, testing::Values("slot-open", "slot-opened"));
+
+// The child's memory is bound to what a daemon has set; its parent's is undone before the child has
+// a segment of its own.
+void expect_undone_for_child(const std::optional<Policy>& before, unsigned mode) {
+    const auto point = find("fork-legacy");
+    if (!point) GTEST_SKIP() << "MPOL_FAIL_POINTS names another point";
+    Board board;
+    board.arm({*point, 1, sys::kStop});
+    Subject parent("forks_a_child_that_tells_its_modes", {.environment = {board.setting()}});
+    parent.hear("ready");
+    control::Target target = parent.attach();
+    if (before) set_process(target, *before);
+    const auto held = target.hold({}, bind_to({0}), kWaitMs);
+    parent.tell('a');
+    ASSERT_TRUE(held && target.wait_process(*held, kWaitMs));
+    const auto child = static_cast<pid_t>(std::stoi(parent.ask('f', "child")));
+    ASSERT_GT(child, 0);
+    ASSERT_TRUE(target.undo(kWaitMs).has_value());
+    ::kill(child, SIGCONT);
+    EXPECT_EQ(parent.hear_number("mode"), mode);
+    EXPECT_EQ(parent.hear_number("mode"), static_cast<uint64_t>(MPOL_DEFAULT));
+    parent.tell('e');
+    EXPECT_EQ(parent.finish(), 0);
+}
+
+TEST(FailPoints, BirthOfAChildLeavesItWhatItsParentHadBeforeADaemon) {
+    expect_undone_for_child(make_policy(Mode::kInterleave, {0}), MPOL_INTERLEAVE);
+}
+
+TEST(FailPoints, BirthOfAChildLeavesItNothingOfADaemonWhereItsParentHadNothing) {
+    expect_undone_for_child(std::nullopt, MPOL_DEFAULT);
+}
 
 // What its parent's memory is asked for, before the fork and after it, in its own segment.
 void expect_asked_after_fork(const std::optional<Policy>& before,
