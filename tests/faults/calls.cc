@@ -60,6 +60,7 @@ const std::vector<Call>& calls_of_any_allocator() {
         with({"mmap_anonymous", {SYS_mmap}, {ENOMEM}}, 3, MAP_ANONYMOUS, MAP_ANONYMOUS),
         {"munmap", {SYS_munmap}, {ENOMEM, EINVAL}},
         {"mprotect", {SYS_mprotect}, {ENOMEM, EACCES}},
+        {"mremap", {SYS_mremap}, {ENOMEM, EAGAIN, EINVAL}},
         {"madvise", {SYS_madvise}, {ENOMEM, EINVAL, EAGAIN, EPERM}},
         {"clone", {SYS_clone, SYS_clone3}, {EAGAIN, ENOMEM, EPERM}},
         {"open", {SYS_openat}, {ENOENT, EACCES, EMFILE, ENFILE, EINTR}},
