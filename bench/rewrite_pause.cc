@@ -4,8 +4,15 @@
 // In the quiet rounds the writer does the very same to a bystander, so that both rounds see a
 // machine that is equally busy. There are twice as many quiet rounds: what their second half is to
 // the first ("noise") is what the machine makes of a ratio that is 1.
+//
+// What strangers do to the thread is left out, so that its longest step in some minutes is its own:
+//  - A step in which the kernel took the thread's processor for somebody else is none. (The helper
+//    has another processor. A thread that waits, for a lock or a page, gives its own away.)
+//  - "pause" is a step's time on the wall where the thread waited for something, else the time
+//    that it had a processor: what a virtual machine's host has taken meanwhile is in "wall" only.
 #include <benchmark/benchmark.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 
 #include <algorithm>
@@ -34,11 +41,25 @@ uint64_t now_ns(clockid_t clock) {
     return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-// The longest steps of a round: by the clock on the wall, and by the thread's own processor time,
-// which leaves out when it was waiting or did not get a processor.
+// Of the calling thread: how often it gave its processor away, and how often that was taken.
+struct Switches {
+    long waits;
+    long taken;
+};
+
+Switches switches() {
+    rusage usage{};
+    ::getrusage(RUSAGE_THREAD, &usage);
+    return {usage.ru_nvcsw, usage.ru_nivcsw};
+}
+
+// The longest steps of a round.
 struct Pauses {
+    uint64_t pause_ns;
     uint64_t wall_ns;
     uint64_t processor_ns;
+    uint64_t steps;
+    uint64_t taken;  // steps in which the processor was
 };
 
 // --- The allocating process: 'b' begins a round, the next command ends it.
@@ -76,14 +97,24 @@ Pauses run_round(Heap& heap) {
     // Looking for a command is a system call of its own and outside of the steps.
     constexpr int kStepsBetweenLooks = 1'000;
     Pauses pauses{};
+    Switches before = switches();
     do {
         for (int i = 0; i < kStepsBetweenLooks; ++i) {
             const uint64_t wall = now_ns(CLOCK_MONOTONIC);
             const uint64_t processor = now_ns(CLOCK_THREAD_CPUTIME_ID);
             heap.step();
-            pauses.processor_ns =
-                std::max(pauses.processor_ns, now_ns(CLOCK_THREAD_CPUTIME_ID) - processor);
-            pauses.wall_ns = std::max(pauses.wall_ns, now_ns(CLOCK_MONOTONIC) - wall);
+            const uint64_t processor_ns = now_ns(CLOCK_THREAD_CPUTIME_ID) - processor;
+            const uint64_t wall_ns = now_ns(CLOCK_MONOTONIC) - wall;
+            const Switches now = switches();
+            const bool waited = now.waits != before.waits;
+            const bool taken = now.taken != before.taken;
+            before = now;
+            ++pauses.steps;
+            pauses.taken += taken;
+            if (taken) continue;
+            pauses.pause_ns = std::max(pauses.pause_ns, waited ? wall_ns : processor_ns);
+            pauses.processor_ns = std::max(pauses.processor_ns, processor_ns);
+            pauses.wall_ns = std::max(pauses.wall_ns, wall_ns);
         }
     } while (!command_waits());
     return pauses;
@@ -172,8 +203,19 @@ void longest_pause(benchmark::State& state) {
     }
     state.counters["rewrites"] = kRewritesPerRound * kRounds;
     state.counters["applied"] = static_cast<double>(rewritten.counter(MPOL_CTL_APPLIED) - before);
+    uint64_t steps = 0;
+    uint64_t taken = 0;
+    for (const auto* rounds : {&quiet, &busy, &quiet_again}) {
+        for (const Pauses& round : *rounds) {
+            steps += round.steps;
+            taken += round.taken;
+        }
+    }
+    state.counters["steps"] = static_cast<double>(steps);
+    state.counters["steps_left_out"] = static_cast<double>(taken);
     for (const auto& [name, clock] :
-         {std::pair{"wall", &Pauses::wall_ns}, std::pair{"processor", &Pauses::processor_ns}}) {
+         {std::pair{"pause", &Pauses::pause_ns}, std::pair{"wall", &Pauses::wall_ns},
+          std::pair{"processor", &Pauses::processor_ns}}) {
         for (const auto& [rank, quantile] :
              {std::pair{"_median", 0.5}, std::pair{"_longest", 1.0}}) {
             report(state, std::string(name) + rank, quantile_us(quiet, clock, quantile),

@@ -2,6 +2,7 @@
 #include "heap/purge.h"
 
 #include <atomic>
+#include <cstdint>
 #include <iterator>
 
 #include "heap/je.h"
@@ -15,6 +16,8 @@ namespace {
 // guards of static variables here.)
 constinit std::atomic<size_t> name_words[3];
 constinit std::atomic<bool> name_known{false};
+
+constinit std::atomic<uint32_t> purging{0};
 
 bool read_name(size_t (&ret_mib)[3]) {
     if (name_known.load(std::memory_order_acquire)) {
@@ -34,7 +37,17 @@ void purge_arena(unsigned arena) {
     size_t mib[3];
     if (!read_name(mib)) return;
     mib[1] = arena;
+    purging.fetch_add(1, std::memory_order_relaxed);
     je_mallctlbymib(mib, std::size(mib), nullptr, nullptr, nullptr, 0);
+    purging.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool is_purging() {
+    return purging.load(std::memory_order_relaxed) != 0;
+}
+
+void forget_purges() {
+    purging.store(0, std::memory_order_relaxed);
 }
 
 void give_cache_back() {

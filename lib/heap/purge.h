@@ -11,6 +11,12 @@ inline constexpr unsigned kAllArenas = 4096;  // MALLCTL_ARENAS_ALL
 // Dirty extents. Returns at once where another thread is at the same arena.
 void purge_arena(unsigned arena);
 
+// Somebody is in the middle of it: who flushes his cache now waits for the locks of jemalloc's that
+// it has. Only a hint.
+[[nodiscard]] bool is_purging();
+// In a forked child: whoever was is lost.
+void forget_purges();
+
 // The calling thread's cache. Flushed, it empties slabs, which become dirty extents after those that
 // were purged when the policy was applied; the helper thread purges these (by the thread itself it
 // would make the longest pause of a rewrite three times as long). What the thread allocates before

@@ -117,7 +117,7 @@ void follow_own(const Asked& own) {
     if (!there) {
         enter_scope(task.owned_scope);  // Its cache goes to where it is from.
     } else if (!first && !own.keeps_cached) {
-        give_cache_back();
+        task.cache_due = true;
     }
     if (first) store(local.slots[task.slot].applied, generation(own.word));
     set_task_policy(own.policy, task.owned_scope);
@@ -160,7 +160,7 @@ void sync_process() {
     } else {
         restore_task_policy();
     }
-    if (!first_sight && !process.keeps_cached) give_cache_back();
+    if (!first_sight && !process.keeps_cached) task.cache_due = true;
     if (task.slot >= 0) store(local.slots[task.slot].process_seen, task.process_generation);
 }
 
@@ -180,6 +180,12 @@ void Task::act_on(uint32_t seen) {
     const bool routed = large_above != SIZE_MAX;
     epoch = routed ? seen - 1 : seen;
     routed_epoch = routed ? seen : kNotRouted;
+}
+
+void Task::come_again(uint32_t seen) {
+    due_epoch = seen;
+    epoch = seen - 1;
+    routed_epoch = kNotRouted;
 }
 
 Inheritance inheritance() {
@@ -246,6 +252,15 @@ void sync_task(bool pending) {
     }
 }
 
+bool settle_cache() {
+    Task& task = this_task;
+    if (!task.cache_due) return true;
+    if (is_purging()) return false;
+    task.cache_due = false;
+    give_cache_back();
+    return true;
+}
+
 void sync_task_policy() {
     Task& task = this_task;
     if (task.in_slow_path || task.exited || task.slot < 0) return;
@@ -292,6 +307,7 @@ void rebirth_task() {
     task.slot = control::kNoSlot;
     task.slotless = false;
     task.in_slow_path = false;
+    forget_purges();
     task.own_generation = 0;
     task.process_generation = 0;
     task.large_generation = 0;

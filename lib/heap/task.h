@@ -25,6 +25,8 @@ struct Task {
     bool in_slow_path = false;
     bool exited = false;
     bool slotless = false;  // all slots were taken: it follows the process
+    uint32_t due_epoch = 0;  // with cache_due: that it has acted on, but for the cache
+    bool cache_due = false;  // its cache holds what was placed before a rewrite
     bool arena_switched = false;
     bool task_policy_saved = false;
     int slot = control::kNoSlot;
@@ -49,6 +51,8 @@ struct Task {
     static constexpr uint64_t kNotRouted = ~uint64_t{0};
     // Up to date with the segment at that epoch.
     void act_on(uint32_t seen);
+    // The same but for its cache: its next call takes the slow path, too.
+    void come_again(uint32_t seen);
 };
 
 #define MPOL_TLS __attribute__((tls_model("initial-exec"), visibility("hidden")))
@@ -80,6 +84,10 @@ void begin_task(const Inheritance& from);
 // process as a whole (when no helper thread does that). Waits only for other threads of the process
 // that bind regions.
 void sync_task(bool pending);
+
+// The last of sync_task: gives the calling thread's cache back where that is due. False: not yet,
+// because somebody is purging, and the thread would wait; it is to come again at its next call.
+[[nodiscard]] bool settle_cache();
 
 // The part of sync_task that a signal handler may do in a thread that is busy elsewhere: its kernel
 // task policy. Async-signal-safe; errno is preserved.

@@ -7,6 +7,7 @@
 #include "control/segment.h"
 #include "heap/apply.h"
 #include "heap/je.h"
+#include "heap/purge.h"
 #include "heap/regions.h"
 #include "heap/task.h"
 #include "preload/slow_path.h"
@@ -93,6 +94,11 @@ void slow_path() {
     if (task.in_slow_path) return;
     task.in_slow_path = true;
     if (control::copied()) become_child();
+    // Nothing else is new since its last call.
+    if (task.cache_due && task.due_epoch == load(local.header.epoch) && heap::is_purging()) {
+        task.in_slow_path = false;
+        return;
+    }
     ensure_published();
     // Before reading what was published: a later publication brings the thread here again.
     const uint32_t epoch = load(local.header.epoch);
@@ -108,7 +114,11 @@ void slow_path() {
     heap::sync_task(!helped);
     // The thread's own policy may be the first that binds anything, after the helper has looked.
     if (helped && heap::any_binding()) start_cpuset_watch();
-    task.act_on(epoch);
+    if (heap::settle_cache()) {
+        task.act_on(epoch);
+    } else {
+        task.come_again(epoch);
+    }
     task.in_slow_path = false;
 }
 
