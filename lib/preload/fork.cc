@@ -124,13 +124,13 @@ Legacy read_legacy() {
     Legacy legacy{};
     uint64_t word = 0;
     legacy.saved = read_saved_of_process();
-    (void)fail_point(sys::FailPoint::kForkLegacy);
     if (control::latch_read(control::process_latch(local), legacy.policy.words, word)) {
         legacy.has_policy = (word & kHasPolicy) != 0;
         // Not as the segment says: the parent goes on there, and what it has applied since is bound
         // in its memory alone.
         legacy.bound = generation(word) == heap::process_bound_at();
     }
+    (void)fail_point(sys::FailPoint::kForkLegacy);
     const bool daemons = control::origin_kind(legacy.policy) == MPOL_CTL_ORIGIN_DAEMON;
     if (daemons && legacy.saved.state == MPOL_CTL_SAVED_NONE) {
         legacy.saved = read_saved_of_process();
