@@ -31,6 +31,8 @@ SERVER_START_SECONDS = 60
 SERVER_STOP_SECONDS = 60
 # What is still leaving when its parent has ended: helpers of multiprocessing, for one.
 ORPHAN_GRACE_SECONDS = 5
+# How far the clock of the kernel's log may be from CLOCK_MONOTONIC.
+LOG_CLOCK_S = 5
 # Errors that a valid policy must never leave in a segment: mbind, set_mempolicy, home node, latch.
 UNEXPECTED_ERRORS = re.compile(r": error (1|2|3|11) ")
 
@@ -153,13 +155,17 @@ def kernel_log():
     return log.stdout.splitlines()
 
 
-def crashes(pids, before):
-    """The kernel's new lines about fatal traps of these processes."""
+def crashes(lives, before):
+    """The kernel's new lines about fatal traps of these processes, while they lived: pids recycle."""
     found = []
     for line in set(kernel_log()).difference(before):
         match = re.search(r"\b\S+\[(\d+)\]:? .*(segfault|general protection|trap )", line)
-        if match and int(match[1]) in pids:
-            found.append(line)
+        time_s = re.match(r"\[ *(\d+\.\d+)\]", line)
+        for life in lives if match else []:
+            begin, end = life["first_s"] - LOG_CLOCK_S, life["last_s"] + LOG_CLOCK_S
+            if life["pid"] == int(match[1]) and (not time_s or begin <= float(time_s[1]) <= end):
+                found.append(line)
+                break
     return found
 
 
@@ -212,7 +218,7 @@ def compare(plain, live, report, log_before):
               for key, count in report["refused"].items()]
     wrong += [f"recorded in a segment: {key}" for key in report["recorded"]
               if UNEXPECTED_ERRORS.search(key)]
-    wrong += crashes(set(report["processes"]), log_before)
+    wrong += crashes(report["processes"], log_before)
     return wrong
 
 

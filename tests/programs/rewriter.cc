@@ -18,7 +18,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -63,9 +62,17 @@ struct Pending {
     std::optional<unsigned> slot;  // empty: the process's policy
 };
 
+// Pids recycle: when the process with that pid was seen, CLOCK_MONOTONIC.
+struct Life {
+    pid_t pid;
+    uint64_t first_ns;
+    uint64_t last_ns;
+};
+
 struct Watched {
     uint64_t turn = 0;
     uint64_t due_ns = 0;
+    std::optional<Life> life;  // empty: it was never rewritten
     std::string name;
     std::vector<Pending> pending;
 };
@@ -76,7 +83,7 @@ struct Totals {
     uint64_t thread_published = 0;
     uint64_t thread_acknowledged = 0;
     uint64_t kind_published = 0;
-    std::set<pid_t> processes;
+    std::vector<Life> processes;
     std::map<std::string, uint64_t> refused;   // errno of an application, with the policy
     std::map<std::string, uint64_t> recorded;  // distinct errors of the segments, with a process
 };
@@ -124,16 +131,24 @@ class Rewriter {
         for (const pid_t pid : living) {
             if (pid != ::getpid()) visit(pid);
         }
+        const uint64_t now = sys::monotonic_ns();
         for (auto at = watched_.begin(); at != watched_.end();) {
             const bool alive = std::find(living.begin(), living.end(), at->first) != living.end();
-            if (!alive) collect(at->second);  // The mapping outlives the process.
+            if (at->second.life) at->second.life->last_ns = now;
+            if (!alive) end(at->second);
             at = alive ? std::next(at) : watched_.erase(at);
         }
     }
 
     [[nodiscard]] nlohmann::json report() {
-        for (auto& [pid, watched] : watched_) collect(watched);
-        return {{"processes", totals_.processes},
+        for (auto& [pid, watched] : watched_) end(watched);
+        nlohmann::json processes = nlohmann::json::array();
+        for (const Life& life : totals_.processes) {
+            processes.push_back({{"pid", life.pid},
+                                 {"first_s", static_cast<double>(life.first_ns) / 1e9},
+                                 {"last_s", static_cast<double>(life.last_ns) / 1e9}});
+        }
+        return {{"processes", processes},
                 {"published", totals_.published},
                 {"acknowledged", totals_.acknowledged},
                 {"thread_published", totals_.thread_published},
@@ -144,6 +159,11 @@ class Rewriter {
     }
 
   private:
+    void end(Watched& watched) {
+        collect(watched);  // The mapping outlives the process.
+        if (watched.life) totals_.processes.push_back(*watched.life);
+    }
+
     void visit(pid_t pid) {
         Watched& watched = watched_[pid];
         collect(watched);
@@ -155,7 +175,7 @@ class Rewriter {
         watched.due_ns = now + interval_ns_;
         watched.name = name_of(pid);
         watched.pending.clear();  // What was not acknowledged for a whole interval.
-        totals_.processes.insert(pid);
+        if (!watched.life) watched.life = Life{pid, now, now};
         rewrite(*target, watched);
     }
 
