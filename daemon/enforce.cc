@@ -26,7 +26,8 @@ int refusal_of(const State& state) {
 
 class Enforcer {
   public:
-    explicit Enforcer(control::Target& target) : target_(target) {}
+    Enforcer(control::Target& target, const std::optional<Policy>& inherited)
+        : target_(target), inherited_(inherited) {}
 
     Enforced enforce(const Wanted& wanted) {
         std::map<unsigned, const WantedScope*> threads;
@@ -86,7 +87,8 @@ class Enforcer {
             result_.again = true;
             return;
         }
-        const auto generation = target_.hold(scope, wanted->policy, 0);
+        const auto generation =
+            target_.hold(scope, wanted->policy, 0, scope ? std::nullopt : inherited_);
         if (!generation) return note(generation.error());
         result_.changes.push_back(
             {Deed::kSet, scope, tid, text_of(asked), policy_text(wanted->policy), *generation});
@@ -94,6 +96,8 @@ class Enforcer {
     }
 
     void give_back(const control::ScopeName& scope, pid_t tid, const control::Published& asked) {
+        const bool nobodys = asked.readable && asked.origin.kind == MPOL_CTL_ORIGIN_NONE;
+        if (!scope && inherited_ && nobodys) return give_back_what_was_handed_on();
         if (asked.readable && asked.origin.kind != MPOL_CTL_ORIGIN_DAEMON) return;
         // What a user's daemon has set is not the system's to take back, only to replace.
         if (asked.readable && asked.origin.uid != user_) return;
@@ -105,6 +109,19 @@ class Enforcer {
         result_.changes.push_back({Deed::kGivenBack, scope, tid, text_of(asked),
                                    held.had_policy ? policy_text(held.before) : "",
                                    generation_of(scope)});
+    }
+
+    // The process's segment knows of nothing to give back: what it would have begun with is put
+    // there first.
+    void give_back_what_was_handed_on() {
+        const auto held = target_.hold({}, *inherited_, 0, inherited_);
+        if (!held) return note(held.error());
+        const auto holder = target_.give_back({}, 0);
+        if (!holder) return note(holder.error());
+        const auto state = target_.process();
+        const std::string from = state.inherited ? policy_text(*state.inherited) : "";
+        result_.changes.push_back(
+            {Deed::kGivenBack, {}, 0, from, policy_text(*inherited_), state.asked.generation});
     }
 
     // What was published for it last.
@@ -134,6 +151,7 @@ class Enforcer {
     }
 
     control::Target& target_;
+    const std::optional<Policy>& inherited_;
     const uid_t user_ = ::geteuid();
     Enforced result_;
     std::vector<control::ScopeName> moving_;
@@ -141,8 +159,9 @@ class Enforcer {
 
 }  // namespace
 
-Enforced enforce(control::Target& target, const Wanted& wanted) {
-    return Enforcer(target).enforce(wanted);
+Enforced enforce(control::Target& target, const Wanted& wanted,
+                 const std::optional<Policy>& inherited) {
+    return Enforcer(target, inherited).enforce(wanted);
 }
 
 std::string refusal_words(int err) {

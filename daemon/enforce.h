@@ -4,6 +4,7 @@
 // back. Never waits: neither for the process nor for another writer.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,9 @@ struct Enforced {
     std::string problem;      // what the kernel refused; or empty
 };
 
-[[nodiscard]] Enforced enforce(control::Target& target, const Wanted& wanted);
+// inherited: what the process would have begun with, where a daemon's policy was handed on to it.
+[[nodiscard]] Enforced enforce(control::Target& target, const Wanted& wanted,
+                               const std::optional<Policy>& inherited = std::nullopt);
 
 // What the target answers when the kernel refused what it was to apply.
 [[nodiscard]] std::string refusal_words(int err);

@@ -112,6 +112,8 @@ bool Keeper::attach(pid_t pid, Descriptor pidfd) {
     kept->uid = owner_of(pid).value_or(0);
     kept->pidfd = std::move(pidfd);
     kept->target.emplace(std::move(*target));
+    const Kept* const parent = find(control::parent_of(pid).value_or(0));
+    if (parent != nullptr) kept->inherited = before_of(*kept->target, parent->hands_on);
     sd_event_source* source = nullptr;
     if (sd_event_add_io(loop_, &source, kept->pidfd.get(), EPOLLIN, on_exit, kept.get()) < 0) {
         return false;
@@ -148,7 +150,9 @@ void Keeper::renew(Kept& kept) {
     kept.renewed = false;
     auto target = control::Target::attach(kept.pid, control::Access::kWrite);
     kept.target.reset();
-    if (target) kept.target.emplace(std::move(*target));
+    if (!target) return;
+    kept.target.emplace(std::move(*target));
+    kept.inherited = before_of(*kept.target, kept.hands_on);
 }
 
 int Keeper::on_exit(sd_event_source*, int, uint32_t, void* opaque) {

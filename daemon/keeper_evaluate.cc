@@ -83,7 +83,8 @@ std::vector<Applied> Keeper::bring(Kept& kept, uint64_t since_ns, const std::str
     const auto set = book_.rules();
     const auto wanted = wanted_of(kept.pid, *set, topology_, rules::local_moment());
     if (!wanted) return {};  // Its end will be told.
-    const Enforced done = enforce(*kept.target, *wanted);
+    const Enforced done = enforce(*kept.target, *wanted, kept.inherited);
+    kept.hands_on = handed_on_by(*kept.target, kept.inherited, kept.hands_on);
     record(kept, *wanted, done, since_ns, by);
     return rows_of(kept.pid, *wanted, done);
 }

@@ -12,6 +12,7 @@
 #include "daemon/api/service.h"
 #include "daemon/descriptor.h"
 #include "daemon/event_loop.h"
+#include "daemon/handed_on.h"
 #include "daemon/share.h"
 
 namespace mpol::daemon {
@@ -26,6 +27,8 @@ struct Kept {
     EventSource exit_source;
     std::optional<control::Target>
         target;  // empty: it has another program now, without a segment yet
+    std::optional<HandedOn> hands_on;  // to programs and processes that it starts
+    std::optional<Policy> inherited;   // what it would have begun with, had nothing been handed on
     std::string comm;
     std::shared_ptr<const RuleName> rule;  // nullptr: none matches
     std::string policy;                    // that the rule gives the process; empty: none

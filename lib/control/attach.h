@@ -270,10 +270,12 @@ class Target {
     // --- For a daemon, whose policies can be given back by anyone who may write, also after its end.
 
     // As publish_process and publish_thread, and keeps what the scope had if the daemon had not set it
-    // before. Failure: EEXIST somebody else has set it since the daemon did; ECANCELED its policies
-    // were undone; ENOMEM no memory for the row.
+    // before; inherited: what a process that has no policy of its own would have begun with, where a
+    // daemon's has been handed on to it. Failure: EEXIST somebody else has set it since the daemon
+    // did; ECANCELED its policies were undone; ENOMEM no memory for the row.
     [[nodiscard]] Result<uint64_t> hold(const ScopeName& scope, const Policy& policy,
-                                        int timeout_ms);
+                                        int timeout_ms,
+                                        const std::optional<Policy>& inherited = std::nullopt);
     // The scope has again what it had, who set it and when included. kNobody: there was nothing to
     // give back; kOther: it stays as somebody else has set it.
     [[nodiscard]] Result<Holder> give_back(const ScopeName& scope, int timeout_ms);

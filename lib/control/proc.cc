@@ -118,11 +118,23 @@ std::optional<pid_t> outer_tid(int proc_fd, pid_t inner) {
     return std::nullopt;
 }
 
-std::optional<pid_t> process_of(pid_t tid) {
+namespace {
+
+std::optional<pid_t> pid_in_status(pid_t tid, std::string_view field) {
     const auto status = read_small_file(AT_FDCWD, fmt::format("/proc/{}/status", tid));
     pid_t pid = 0;
-    if (!status || !parse_number(status_field(*status, "Tgid"), pid)) return std::nullopt;
+    if (!status || !parse_number(status_field(*status, field), pid)) return std::nullopt;
     return pid;
+}
+
+}  // namespace
+
+std::optional<pid_t> process_of(pid_t tid) {
+    return pid_in_status(tid, "Tgid");
+}
+
+std::optional<pid_t> parent_of(pid_t pid) {
+    return pid_in_status(pid, "PPid");
 }
 
 std::optional<pid_t> process_of_pidfd(int pidfd) {

@@ -36,6 +36,7 @@ struct TaskIds {
 
 // The process that a thread belongs to; of a process's own id, itself.
 [[nodiscard]] std::optional<pid_t> process_of(pid_t tid);
+[[nodiscard]] std::optional<pid_t> parent_of(pid_t pid);
 // The process that a pidfd refers to; -1 when it has exited. Empty: not a pidfd.
 [[nodiscard]] std::optional<pid_t> process_of_pidfd(int pidfd);
 

@@ -63,7 +63,7 @@ ScopeNow look(mpol_ctl& segment, int fd, unsigned row) {
 }
 
 // What is to be kept of a scope that the daemon has not touched before.
-SavedRow row_for(const ScopeNow& now, uint32_t tid) {
+SavedRow row_for(const ScopeNow& now, uint32_t tid, const std::optional<Policy>& inherited) {
     SavedRow saved;
     saved.state = MPOL_CTL_SAVED_HELD;
     saved.tid = tid;
@@ -71,6 +71,9 @@ SavedRow row_for(const ScopeNow& now, uint32_t tid) {
     if (origin_kind(now.policy) == MPOL_CTL_ORIGIN_DAEMON) return saved;
     saved.had_policy = (now.word & kHasPolicy) != 0;
     saved.policy = now.policy;
+    if (saved.had_policy || !inherited) return saved;
+    saved.had_policy = true;
+    saved.policy = encode(*inherited, {MPOL_CTL_ORIGIN_INHERITED, 0, 0, sys::realtime_ns()});
     return saved;
 }
 
@@ -80,7 +83,8 @@ Failure thread_exited(pid_t pid) {
 
 }  // namespace
 
-Result<uint64_t> Target::hold(const ScopeName& scope, const Policy& policy, int timeout_ms) {
+Result<uint64_t> Target::hold(const ScopeName& scope, const Policy& policy, int timeout_ms,
+                              const std::optional<Policy>& inherited) {
     const Origin origin{MPOL_CTL_ORIGIN_DAEMON, ::geteuid(), static_cast<uint32_t>(::getpid()),
                         sys::realtime_ns(), 0};
     const unsigned row = row_of(scope);
@@ -107,7 +111,8 @@ Result<uint64_t> Target::hold(const ScopeName& scope, const Policy& policy, int 
         if (now.holder() == Holder::kDaemon) {
             store(segment_->saved[row].ours, next);
         } else {
-            SavedRow saved = row_for(now, row == 0 ? 0 : load(segment_->slots[row - 1].tid));
+            const uint32_t tid = row == 0 ? 0 : load(segment_->slots[row - 1].tid);
+            SavedRow saved = row_for(now, tid, inherited);
             saved.ours = next;
             write_saved(segment_->saved[row], saved);
         }

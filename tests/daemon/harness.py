@@ -119,6 +119,23 @@ def segment_of(pid):
     return found[-1]
 
 
+def segment_in_force(pid, mode):
+    """Of whatever program it has by the time it is under that mode."""
+    found = []
+
+    def there():
+        found[:] = [segment_of(pid)]
+        return found[0].in_force(mode)
+    wait_until(there, f"mode {mode} of {pid}")
+    return found[0]
+
+
+def task_policy(pid):
+    """Its main thread's, as the kernel tells it of the stack, which has no policy of its own."""
+    with open(f"/proc/{pid}/numa_maps", encoding="ascii", errors="replace") as maps:
+        return next(line for line in maps if " stack " in line).split()[1]
+
+
 class Daemon:
     """mpold. `with Daemon(rules) as daemon:`"""
 
@@ -335,6 +352,11 @@ class Subject(Process):
     def poke(self):
         """It allocates once more."""
         self.process.stdin.write("\n")
+
+    def words(self):
+        """Of its command, by now."""
+        with open(f"/proc/{self.pid}/cmdline", encoding="utf-8") as file:
+            return file.read().split("\0")[1:-1]
 
     def children(self):
         with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:

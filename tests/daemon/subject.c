@@ -6,6 +6,9 @@
  *                                all have; ends, and they with it, when its standard input does
  *   subject forks                once it has a policy and a line comes, forks a child that allocates
  *                                once and pauses; "forked"
+ *   subject executes             once it has a policy and a line comes, executes itself as "work"
+ *   subject starts               once it has a policy and a line comes, starts itself as "work", which
+ *                                ends with it
  *   subject until SINCE_NS       allocates until its kernel task policy is not the default any more;
  *                                prints the microseconds since SINCE_NS (CLOCK_MONOTONIC), or "never"
  *   subject work                 allocates and frees all the time
@@ -86,6 +89,17 @@ static void fork_children(int count) {
     }
     close(ready[0]);
     close(ready[1]);
+}
+
+static void execute(const char *self) {
+    execl(self, self, "work", (char *)NULL);
+    _exit(1);
+}
+
+static void start(const char *self) {
+    if (fork() != 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    execute(self);
 }
 
 static int family(int size) {
@@ -203,6 +217,11 @@ int main(int argc, char **argv) {
         if (strcmp(verb, "forks") == 0 && policy_is_set()) {
             fork_children(1);
             say("forked\n");
+            verb = "wait";
+        }
+        if (strcmp(verb, "executes") == 0 && policy_is_set()) execute(argv[0]);
+        if (strcmp(verb, "starts") == 0 && policy_is_set()) {
+            start(argv[0]);
             verb = "wait";
         }
     }

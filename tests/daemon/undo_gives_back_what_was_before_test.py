@@ -9,7 +9,7 @@ import sys
 import unittest
 
 import harness
-from harness import BIND, DAEMON, INTERLEAVE, Daemon, Subject, rule
+from harness import BIND, DAEMON, DEFAULT, INTERLEAVE, Daemon, Subject, rule
 
 THREAD_RULE = '\n[[rule.thread]]\nname = "worker"\npolicy = "bind:0"\n'
 
@@ -104,6 +104,30 @@ class UndoTest(unittest.TestCase):
             done = harness.mpol("undo", child)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIsNone(segment.mode())
+
+    def test_a_program_that_a_process_executes_has_what_was_before(self):
+        with Daemon(rule("interleave:all")) as daemon, Subject(daemon, "executes") as subject:
+            harness.wait_until(lambda: subject.poke() or subject.words() == ["work"], "the other program")
+            segment = harness.segment_in_force(subject.pid, INTERLEAVE)
+            daemon.end(signal.SIGKILL)
+            done = harness.mpol("undo", subject.pid)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            harness.wait_until(lambda: harness.task_policy(subject.pid) == "default",
+                               "the task policy of before")
+            self.assertEqual(segment.mode(), DEFAULT)
+
+    def test_a_program_that_comes_under_no_rule_has_what_was_before(self):
+        by_verb = f'{harness.SUBJECTS}, argv = "*starts*"'
+        with Daemon(rule("interleave:all", by_verb)) as daemon:
+            with Subject(daemon, "starts") as subject:
+                subject.wait_for(INTERLEAVE)
+                subject.poke()
+                self.assertEqual(subject.process.stdout.readline(), "ready\n")
+                child, = subject.children()
+                harness.segment_of(child)
+                harness.wait_until(lambda: harness.task_policy(child) == "default",
+                                   "the task policy of before")
+                self.assertNotEqual(harness.task_policy(subject.pid), "default")
 
     def test_threads_too(self):
         rules = rule("interleave:all", more=THREAD_RULE)
