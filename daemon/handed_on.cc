@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/handed_on.h"
 
+#include <unistd.h>
+
 namespace mpol::daemon {
 namespace {
 
@@ -22,7 +24,8 @@ std::optional<HandedOn> handed_on_by(const control::Target& target,
     if (inherited && state.inherited && state.asked.origin.kind == MPOL_CTL_ORIGIN_NONE) {
         return HandedOn{*state.inherited, *inherited, 0};
     }
-    if (held.holder == control::Holder::kDaemon && state.asked.set) {
+    const bool by_us = state.asked.set && state.asked.origin.uid == ::geteuid();
+    if (held.holder == control::Holder::kDaemon && by_us) {
         const Policy begun_with = inherited.value_or(state.inherited.value_or(Policy{}));
         return HandedOn{state.asked.policy, held.had_policy ? held.before : begun_with, generation};
     }

@@ -20,7 +20,7 @@ struct HandedOn {
     uint64_t generation = 0;  // of given; 0: it was handed on to the process itself
 };
 
-// By the process as it is now; empty: nothing of the daemon's. inherited: what it would have begun
+// By the process as it is now; empty: nothing of this daemon's. inherited: what it would have begun
 // with itself, where it has begun with what was handed on. last: the answer of before. What was
 // given back is handed on still, until the process's threads have taken that up.
 [[nodiscard]] std::optional<HandedOn> handed_on_by(const control::Target& target,

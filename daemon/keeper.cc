@@ -112,8 +112,11 @@ bool Keeper::attach(pid_t pid, Descriptor pidfd) {
     kept->uid = owner_of(pid).value_or(0);
     kept->pidfd = std::move(pidfd);
     kept->target.emplace(std::move(*target));
+    // What a process's segment says concerns no other user's.
     const Kept* const parent = find(control::parent_of(pid).value_or(0));
-    if (parent != nullptr) kept->inherited = before_of(*kept->target, parent->hands_on);
+    if (parent != nullptr && parent->uid == kept->uid) {
+        kept->inherited = before_of(*kept->target, parent->hands_on);
+    }
     sd_event_source* source = nullptr;
     if (sd_event_add_io(loop_, &source, kept->pidfd.get(), EPOLLIN, on_exit, kept.get()) < 0) {
         return false;
