@@ -154,7 +154,12 @@ void mirror(unsigned row) {
 // Returns the row, or MPOL_CTL_REGIONS when none could be had.
 unsigned create_region(ScopeId scope, size_t size, size_t alignment) {
     int err = 0;
-    const Range range = reserve_range(scope, size, alignment, err);
+    StretchLayout place;
+    place.heap_gib = static_cast<uint32_t>(
+        std::min<uint64_t>(scope_at(scope).reserved.load() >> kGibShift, kHeapGibMax));
+    const size_t before = begin_of_piece(place, 0, size);
+    Range range = reserve_range(scope, size + before, alignment, err);
+    if (range.size == 0 && before != 0) range = reserve_range(scope, size, alignment, err);
     if (range.size == 0) {
         control::record_error(MPOL_CTL_ERROR_REGION, err, size);
         return MPOL_CTL_REGIONS;
@@ -239,16 +244,29 @@ void* handed_out(uintptr_t at, size_t size) {
     return reinterpret_cast<void*>(at);
 }
 
+// Where in the region a piece begins of which carved are gone. False: it has no room. fresh: there
+// is no better region for it.
+bool place_piece(const Region& region, uintptr_t base, size_t carved, size_t size, size_t alignment,
+                 bool fresh, size_t& ret_begin) {
+    const auto has_room = [&](size_t begin) {
+        return begin <= region.size && region.size - begin >= size;
+    };
+    const size_t next = round_up(base + carved, alignment) - base;
+    ret_begin = round_up(base + begin_of_piece(region.layout, next, size), alignment) - base;
+    if (has_room(ret_begin)) return true;
+    ret_begin = next;
+    return fresh && has_room(next);
+}
+
 // nullptr when the region has no room left; ret_no_memory when the kernel refuses to commit
 // (mprotect, which plain jemalloc never asks).
-void* carve_from(unsigned row, size_t size, size_t alignment, bool& ret_no_memory) {
+void* carve_from(unsigned row, size_t size, size_t alignment, bool fresh, bool& ret_no_memory) {
     Region& region = regions[row];
     const uintptr_t base = region.start.load(std::memory_order_acquire);
     size_t carved = region.carved.load(std::memory_order_relaxed);
     size_t begin = 0;
     do {
-        begin = round_up(base + carved, alignment) - base;
-        if (begin > region.size || region.size - begin < size) return nullptr;
+        if (!place_piece(region, base, carved, size, alignment, fresh, begin)) return nullptr;
     } while (!region.carved.compare_exchange_weak(carved, begin + size, std::memory_order_acq_rel));
     (void)fail_point(sys::FailPoint::kRegionCarve);
     const Notice notice(MPOL_EVENT_MAP, reinterpret_cast<void*>(base + begin), size);
@@ -263,7 +281,8 @@ void* carve_from(unsigned row, size_t size, size_t alignment, bool& ret_no_memor
 
 // What is left of the full region and the beginning of the new one, which nobody else carves from
 // yet, where they are neighbours. Without a gap between what is carved, a heap that grows stays one
-// mapping, and a rewrite walks mappings. nullptr: not neighbours, or as carve_from.
+// mapping, and a rewrite walks mappings. nullptr: not neighbours, or as carve_from; or the piece is
+// to begin in the new one (begin_of_piece), and what is left is nobody's.
 void* carve_across(unsigned full, unsigned row, size_t size, size_t alignment,
                    bool& ret_no_memory) {
     Region& region = regions[full];
@@ -272,11 +291,18 @@ void* carve_across(unsigned full, unsigned row, size_t size, size_t alignment,
     if (next.start.load(std::memory_order_relaxed) != base + region.size) return nullptr;
     size_t carved = region.carved.load(std::memory_order_relaxed);
     size_t begin = 0;
+    bool begins_in_next = false;
     do {
         begin = round_up(base + carved, alignment) - base;
-        if (begin >= region.size || region.size - begin >= size) return nullptr;
+        begins_in_next = begin_of_piece(region.layout, begin, size) != begin;
+        const bool has_room = region.size - begin >= size && !begins_in_next;
+        if (begin >= region.size || has_room) return nullptr;
     } while (!region.carved.compare_exchange_weak(carved, region.size, std::memory_order_acq_rel));
     (void)fail_point(sys::FailPoint::kRegionCarve);
+    if (begins_in_next) {
+        (void)commit_carved(full, region.size);
+        return nullptr;
+    }
     const size_t rest = size - (region.size - begin);
     next.carved.store(rest, std::memory_order_release);
     const Notice notice(MPOL_EVENT_MAP, reinterpret_cast<void*>(base + begin), size);
@@ -306,14 +332,14 @@ void* carve_own(ScopeId scope, size_t size, size_t alignment) {
     bool no_memory = false;
     const uint32_t seen = current.load(std::memory_order_acquire);
     if (seen != kNoRegion) {
-        if (void* at = carve_from(seen - 1, size, alignment, no_memory)) return at;
+        if (void* at = carve_from(seen - 1, size, alignment, false, no_memory)) return at;
         if (no_memory) return map_plainly(size, alignment);
     }
     const unsigned row = create_region(scope, size, alignment);
     if (row == MPOL_CTL_REGIONS) return map_plainly(size, alignment);
     void* at = nullptr;
     if (seen != kNoRegion) at = carve_across(seen - 1, row, size, alignment, no_memory);
-    if (at == nullptr && !no_memory) at = carve_from(row, size, alignment, no_memory);
+    if (at == nullptr && !no_memory) at = carve_from(row, size, alignment, true, no_memory);
     // Another thread may have made a region meanwhile: the later one is used up first.
     if (at != nullptr || no_memory) current.store(row + 1, std::memory_order_release);
     return no_memory ? map_plainly(size, alignment) : at;

@@ -50,6 +50,11 @@ uint64_t parts_of_gib(uint64_t gib) {
     return (uint64_t{kMappingsPerCoarseGib} << kPartBits) >> doublings;
 }
 
+// The first GiB behind that one that has fewer.
+uint64_t next_border(uint64_t gib) {
+    return gib < kFineGib ? kFineGib : kCoarseGib << std::bit_width(gib / kCoarseGib);
+}
+
 // The shortest periods that the mappings of that GiB suffice for, then halved in number so often.
 Plan plan_of(const NodeWeights& weights, unsigned granule_shift, uint64_t gib, unsigned halvings) {
     const uint64_t levels = distinct_weights(weights);
@@ -187,6 +192,15 @@ StretchLayout layout_for(uint64_t heap_offset, uint64_t size) {
     layout.heap_gib =
         static_cast<uint32_t>(std::min<uint64_t>(heap_offset >> kGibShift, kHeapGibMax));
     return layout;
+}
+
+uint64_t begin_of_piece(const StretchLayout& layout, uint64_t offset, uint64_t size) {
+    if (size < kEvenPieceBytesMin) return offset;
+    const uint64_t border = next_border(layout.heap_gib + (offset >> kGibShift));
+    const uint64_t begin = (border - layout.heap_gib) << kGibShift;
+    if (offset + size <= begin) return offset;
+    const bool fits = begin + size <= (next_border(border) - layout.heap_gib) << kGibShift;
+    return fits ? begin : offset;
 }
 
 bool visit_stretches(const NodeWeights& weights, const StretchLayout& layout, uint64_t start,

@@ -74,6 +74,12 @@ inline constexpr uint32_t kMappingsMax = 1U << 16;
 inline constexpr uint32_t kMappingsMin = 16;
 [[nodiscard]] StretchLayout layout_for(uint64_t heap_offset, uint64_t size);
 
+// Where a piece of a region, of so many bytes, is to begin: at offset, or behind it, where the
+// mappings of a GiB become fewer, so that it lies where periods are of one length. A piece of less
+// than a long period, or longer than the part of the heap behind, begins at offset.
+inline constexpr uint64_t kEvenPieceBytesMin = uint64_t{256} << 20;
+[[nodiscard]] uint64_t begin_of_piece(const StretchLayout& layout, uint64_t offset, uint64_t size);
+
 struct Stretch {
     uint64_t start = 0;
     uint64_t size = 0;

@@ -47,6 +47,18 @@ TEST_F(OwnWeights, ShareOutAGibThatBeginsInsideAFrame) {
     }
 }
 
+// Where the periods become longer, at the end of a heap's first 4 GiB, it begins behind that.
+TEST_F(OwnWeights, ShareOutAGibThatBeginsNearTheEndOfTheFirstFour) {
+    const Policy policy = weighted({5, 3, 2, 1});
+    Placed bench;
+    control::Target target = bench.attach();
+    bench.set_all(target, policy);
+    (void)bench.allocate(0, kGib / 2 * 7);  // Never touched.
+    const uint64_t at = bench.allocate(0, kGib);
+    bench.touch(0, at, kGib);
+    expect_shares(bench.nodes(at, kGib), policy, 0.01);
+}
+
 // What lies between the blocks is jemalloc's to use later, so what is touched is no GiB in one
 // piece.
 TEST_F(OwnWeights, ShareOutAGibInBlocksWithGaps) {

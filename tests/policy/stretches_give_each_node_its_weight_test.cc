@@ -14,6 +14,7 @@ namespace mpol::test {
 namespace {
 
 constexpr uint64_t kGib = uint64_t{1} << 30;
+constexpr uint64_t kPage = 4096;
 
 // The worst relative error of any node's part at the ends of whole GiB, and after any stretch from
 // the first GiB on.
@@ -166,6 +167,28 @@ TEST(Stretches, OfSmallPagesShareOutAnyGibOf64) {
             EXPECT_LT(worst(kCoarseGib, 2 * kCoarseGib - 1), 0.001) << name_of(vector);
         }
     }
+}
+
+// So that a block of a GiB lies between these borders.
+TEST(Stretches, PiecesBeginWherePeriodsAreOfOneLength) {
+    StretchLayout layout;
+    const auto begin_in_heap = [&](uint64_t gib, uint64_t offset, uint64_t size) {
+        layout.heap_gib = static_cast<uint32_t>(gib);
+        return (gib << 30) + begin_of_piece(layout, offset, size);
+    };
+    constexpr uint64_t kHalf = kGib / 2;
+    for (const uint64_t border : {kFineGib, kCoarseGib, 2 * kCoarseGib, 4 * kCoarseGib}) {
+        const uint64_t before = border - 1;
+        EXPECT_EQ(begin_in_heap(before, kHalf, kGib), border * kGib);
+        EXPECT_EQ(begin_in_heap(before - 1, kGib + kHalf, kGib), border * kGib);
+        EXPECT_EQ(begin_in_heap(before, kHalf, kHalf), before * kGib + kHalf) << "ends there";
+        EXPECT_EQ(begin_in_heap(border, 0, kGib), border * kGib) << "begins there";
+        EXPECT_EQ(begin_in_heap(before, kGib - kPage, kEvenPieceBytesMin - kPage),
+                  border * kGib - kPage)
+            << "is small";
+    }
+    EXPECT_EQ(begin_in_heap(3, kHalf, 30 * kGib), 3 * kGib + kHalf) << "is long";
+    EXPECT_EQ(begin_in_heap(10, kHalf, 3 * kGib), 10 * kGib + kHalf);
 }
 
 // By huge pages one more or less of them; levels of many weights need longer periods.
