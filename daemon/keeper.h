@@ -109,6 +109,7 @@ class Keeper {
     [[nodiscard]] std::vector<Applied> bring(Kept& kept, uint64_t since_ns, const std::string& by);
     void record(Kept& kept, const Wanted& wanted, const Enforced& done, uint64_t since_ns,
                 const std::string& by);
+    void remember_handed_on(Kept& kept, const Wanted& wanted, const Enforced& done);
     void note(Kept& kept, const Wanted& wanted, const Enforced& done);
     bool respect_undo(Kept& kept);
     void wait_for(Pending change, uint64_t look_ns);

@@ -84,9 +84,26 @@ std::vector<Applied> Keeper::bring(Kept& kept, uint64_t since_ns, const std::str
     const auto wanted = wanted_of(kept.pid, *set, topology_, rules::local_moment());
     if (!wanted) return {};  // Its end will be told.
     const Enforced done = enforce(*kept.target, *wanted, kept.inherited);
-    kept.hands_on = handed_on_by(*kept.target, kept.inherited, kept.hands_on);
+    remember_handed_on(kept, *wanted, done);
     record(kept, *wanted, done, since_ns, by);
     return rows_of(kept.pid, *wanted, done);
+}
+
+void Keeper::remember_handed_on(Kept& kept, const Wanted& wanted, const Enforced& done) {
+    const auto change = std::find_if(done.changes.begin(), done.changes.end(),
+                                     [](const Change& one) { return !one.scope; });
+    const bool changed = change != done.changes.end();
+    std::optional<HandedOn>& hands_on = kept.hands_on;
+    // Set by us, and set by us before: what was before that is the same. Nothing has to be read.
+    if (changed && change->deed == Deed::kSet && hands_on && hands_on->generation != 0 &&
+        change->generation == hands_on->generation + 1) {
+        for (const WantedScope& scope : wanted.scopes) {
+            if (!scope.thread) hands_on->given = scope.policy;
+        }
+        hands_on->generation = change->generation;
+    } else if (changed || !hands_on || done.left_alone > 0) {
+        hands_on = handed_on_by(*kept.target, kept.inherited, hands_on);
+    }
 }
 
 void Keeper::note(Kept& kept, const Wanted& wanted, const Enforced& done) {
