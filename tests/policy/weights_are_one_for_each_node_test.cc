@@ -76,6 +76,30 @@ TEST(Weights, MustBeAsManyAsTheNodes) {
                  "2 weights for 1 node; accepted: a weight for each of the nodes 1" + order);
 }
 
+TEST(Weights, OfAValueMakeSenseOnlyWithTheirModeAndForEachNode) {
+    const Policy sound = *parse_lenient("weighted interleave:0-1;weights=5,1", four_nodes());
+    EXPECT_TRUE(weights_make_sense(sound));
+    Policy without = sound;
+    without.mode = Mode::kInterleave;
+    without.weight_source = WeightSource::kNone;
+    EXPECT_TRUE(weights_make_sense(without));
+    Policy mode = sound;
+    mode.mode = Mode::kInterleave;
+    EXPECT_FALSE(weights_make_sense(mode));
+    Policy flags = sound;
+    flags.flags = kRelativeNodes;
+    EXPECT_FALSE(weights_make_sense(flags));
+    Policy nobody = sound;
+    nobody.nodes = {};
+    EXPECT_FALSE(weights_make_sense(nobody));
+    Policy none = sound;
+    none.weights[1] = 0;
+    EXPECT_FALSE(weights_make_sense(none));
+    Policy many = sound;
+    for (unsigned i = 0; i <= kWeightedNodesMax; ++i) many.nodes.set(i);
+    EXPECT_FALSE(weights_make_sense(many));
+}
+
 TEST(Weights, AreFrom1To255) {
     const std::string numbers =
         "; accepted: numbers from 1 to 255 separated by commas, auto, or system";
