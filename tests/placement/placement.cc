@@ -9,35 +9,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
-#include <ostream>
 #include <stdexcept>
-
-#include "policy/parse.h"
 
 namespace mpol::test {
 namespace {
 
 constexpr unsigned kNodesMax = 64;
-constexpr size_t kBatch = 512;
-constexpr int kAbsent = -1;
-
-// Node of each page, kAbsent where there is none. Never allocates.
-void look_up(const char* start, size_t pages, int* ret_nodes) {
-    void* addresses[kBatch];
-    for (size_t done = 0; done < pages; done += kBatch) {
-        const size_t count = std::min(kBatch, pages - done);
-        for (size_t i = 0; i < count; ++i) {
-            addresses[i] = const_cast<char*>(start) + (done + i) * kPage;
-        }
-        if (::syscall(SYS_move_pages, 0, count, addresses, nullptr, ret_nodes + done, 0) != 0) {
-            ::_exit(121);
-        }
-        for (size_t i = done; i < done + count; ++i) {
-            if (ret_nodes[i] < 0) ret_nodes[i] = kAbsent;
-        }
-    }
-}
 
 int node_of(const void* address) {
     int node = kAbsent;
@@ -257,27 +234,10 @@ int Placed::own_mbind(uint64_t address, size_t size, const Policy& policy) {
                                     policy.nodes.words[0]));
 }
 
-void FourNodes::SetUp() {
-    std::string text;
-    std::ifstream("/sys/devices/system/node/has_memory") >> text;
-    const auto nodes = parse_kernel_list(text, kMaxNodes);
-    const unsigned count = nodes ? nodes->weight() : 0;
-    if (!nodes || !NodeMask::first_nodes(4).subset_of(*nodes)) {
-        GTEST_SKIP() << "needs memory on nodes 0-3; this machine has it on " << count
-                     << " node(s): " << text;
-    }
-}
-
 bool only_on(const Nodes& nodes, const NodeMask& mask) {
     return !nodes.empty() && std::all_of(nodes.begin(), nodes.end(), [&](const auto& entry) {
         return mask.test(static_cast<unsigned>(entry.first));
     });
-}
-
-size_t total(const Nodes& nodes) {
-    size_t sum = 0;
-    for (const auto& [node, pages] : nodes) sum += pages;
-    return sum;
 }
 
 void expect_interleaved(const std::vector<int>& order, uint64_t address, const NodeMask& mask) {
@@ -306,11 +266,6 @@ bool kernel_knows(Mode mode) {
     const long done = ::syscall(SYS_set_mempolicy, static_cast<int>(mode), &mask, 65);
     ::syscall(SYS_set_mempolicy, 0, nullptr, 0);
     return done == 0;
-}
-
-std::ostream& operator<<(std::ostream& out, const Nodes& nodes) {
-    for (const auto& [node, pages] : nodes) out << " " << node << "=" << pages;
-    return out;
 }
 
 }  // namespace mpol::test

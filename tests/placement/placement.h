@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where pages lie, as the kernel says (move_pages(2) without a target), seen from inside a
-// workbench; and the fixture that skips where four memory nodes can't be had.
+// Where a workbench's pages lie, seen from inside it.
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include <map>
-
+#include "pages.h"
 #include "workbench.h"
 
 namespace mpol::test {
 
-inline constexpr size_t kPage = 4096;
 inline constexpr size_t kLarge = size_t{16} << 20;  // always an extent of its own
 inline constexpr size_t kSmallObjects = 50'000;     // of 64 bytes: about 800 pages
-
-// Pages per node.
-struct Nodes : std::map<int, size_t> {
-    using map::map;
-};
 
 class Placed : public Workbench {
   public:
@@ -46,21 +36,13 @@ class Placed : public Workbench {
     int own_mbind(uint64_t address, size_t size, const Policy& policy);
 };
 
-class FourNodes : public ::testing::Test {
-  protected:
-    void SetUp() override;
-};
-
 // Nodes of a policy's mask and no others.
 [[nodiscard]] bool only_on(const Nodes& nodes, const NodeMask& mask);
-[[nodiscard]] size_t total(const Nodes& nodes);
 // The kernel's rule: page number modulo the nodes, in ascending order.
 void expect_interleaved(const std::vector<int>& order, uint64_t address, const NodeMask& mask);
 // This test program, by a path that another program can execute.
 [[nodiscard]] std::string own_program();
 // False on kernels that don't know the mode.
 [[nodiscard]] bool kernel_knows(Mode mode);
-
-std::ostream& operator<<(std::ostream& out, const Nodes& nodes);
 
 }  // namespace mpol::test
