@@ -153,7 +153,9 @@ MPOL_API int mpol_read(const mpol_target *target, pid_t tid, struct mpol_state *
 
 /* Sets the process's policy (tid 0), which threads without their own follow, or a thread's own; a
  * null policy unsets it. Waits up to timeout_ms until it is in force; 0: does not wait. EINVAL: no
- * node of the policy is allowed to the target; ETIMEDOUT as above. */
+ * node of the policy is allowed to the target; ETIMEDOUT as above. Thread-safe for different
+ * targets, as is all that writes: two threads, or a forked child, that write through one target
+ * have to take turns. */
 MPOL_API int mpol_write(mpol_target *target, pid_t tid, const struct mpol_policy *policy,
                         int timeout_ms);
 
