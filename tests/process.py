@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program that a test starts, talks with by lines, and ends."""
+import os
 import subprocess
 
 
@@ -21,3 +22,11 @@ class Process:
         self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait()
+
+    def segment(self):
+        """The path of its control segment."""
+        folder = f"/proc/{self.pid}/fd/"
+        for name in os.listdir(folder):
+            if os.readlink(folder + name).startswith("/memfd:mpol-control"):
+                return folder + name
+        raise AssertionError("no segment")

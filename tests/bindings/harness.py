@@ -65,14 +65,6 @@ class Victim(Process):
         self.ask("allocate", self.worker)
         wait_until(lambda: target.read(self.worker).in_force)
 
-    def segment(self):
-        """The path of its control segment."""
-        folder = f"/proc/{self.pid}/fd/"
-        for name in os.listdir(folder):
-            if os.readlink(folder + name).startswith("/memfd:mpol-control"):
-                return folder + name
-        raise AssertionError("no segment")
-
     def nodes_of(self, address, size):
         """How many pages of its memory lie on which node, by the kernel: {node: pages}."""
         pages = syscalls.nodes_of_pages(self.pid, range(address, address + size, 4096))

@@ -70,14 +70,6 @@ class Victim(Process):
     def start_thread(self):
         return int(self.ask("thread"))
 
-    def segment(self):
-        """The path of its control segment."""
-        folder = f"/proc/{self.pid}/fd/"
-        for name in os.listdir(folder):
-            if os.readlink(folder + name).startswith("/memfd:mpol-control"):
-                return folder + name
-        raise AssertionError("no segment")
-
     def policy_words(self, tid):
         """The first word of the process's policy, and of the thread's (include/mpol/control.h)."""
         with open(self.segment(), "rb") as file:
