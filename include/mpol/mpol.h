@@ -152,10 +152,14 @@ MPOL_API void mpol_close(mpol_target *target); /* a null pointer is fine */
 MPOL_API int mpol_read(const mpol_target *target, pid_t tid, struct mpol_state *ret_state);
 
 /* Sets the process's policy (tid 0), which threads without their own follow, or a thread's own; a
- * null policy unsets it. Waits up to timeout_ms until it is in force; 0: does not wait. EINVAL: no
- * node of the policy is allowed to the target; ETIMEDOUT as above. Thread-safe for different
- * targets, as is all that writes: two threads, or a forked child, that write through one target
- * have to take turns. */
+ * null policy unsets it. Waits up to timeout_ms until it is in force; 0: does not wait. EBADF: target
+ * was opened with MPOL_READ; EINVAL: not a policy, or no node of it is allowed to the target; ESRCH,
+ * ENODEV as mpol_read; EBUSY, EPROTO, ETIMEDOUT as above; else the errno with which the target's
+ * kernel refused it.
+ *
+ * Threads that write through one target take turns at publishing, not at waiting; one that does not
+ * get its turn within mpol_timeout_ms() has EBUSY. A forked child shares the lock of its parent's
+ * targets, and must not write through one while its parent does: it opens its own. */
 MPOL_API int mpol_write(mpol_target *target, pid_t tid, const struct mpol_policy *policy,
                         int timeout_ms);
 
@@ -193,8 +197,7 @@ MPOL_API int mpol_write_kind(mpol_target *target, unsigned kind, uint64_t thresh
  * of the process's makes it. A null policy makes what comes, and that memory, the process's again.
  *
  * Also: ESRCH, tid is no thread of the process, or has exited; ENODATA, MPOL_KIND_LARGE of a thread
- * without a policy of its own; ENOMEM, no memory for its row. Thread-safe for different targets; not
- * async-signal-safe. */
+ * without a policy of its own; ENOMEM, no memory for its row. */
 MPOL_API int mpol_read_thread_kind(const mpol_target *target, pid_t tid, unsigned kind,
                                    uint64_t *ret_threshold, struct mpol_state *ret_state);
 MPOL_API int mpol_write_thread_kind(mpol_target *target, pid_t tid, unsigned kind,
@@ -238,8 +241,9 @@ struct mpol_migration {
  * bytes_per_second 0: as fast as it goes. With lease_ms it pauses when nobody renews it for that
  * long, at most a minute, so that it doesn't outlive whoever asked; 0: it goes on to the end. Returns
  * at once: the target's helper thread does it. target was opened with MPOL_WRITE, here and below.
- * ESRCH, ENODEV as mpol_read; EBUSY: one is under way, or another writer held the segment for longer
- * than mpol_timeout_ms(); EBADF: target was opened with MPOL_READ. */
+ * One that was asked for and has not begun gives way to it. ESRCH, ENODEV as mpol_read; EBUSY: one is
+ * under way, or another writer held the segment for longer than mpol_timeout_ms(); EBADF as
+ * mpol_write. */
 MPOL_API int mpol_start_migration(mpol_target *target, pid_t tid, uint64_t bytes_per_second,
                                   uint32_t lease_ms, uint64_t *ret_generation);
 

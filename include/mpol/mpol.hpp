@@ -82,7 +82,7 @@ struct Migration : mpol_migration {
 // The control segment of a process, closed with the object. Move-only; of one that was moved from
 // only the destructor and the assignment may be called. tid is a thread of it, or kProcess. Times
 // beyond an int of milliseconds count as that, below 0 as 0. What writes needs Access::kWrite:
-// EBADF; it is thread-safe for different targets, and writers through one have to take turns.
+// EBADF. Any number of threads may use one object; closing it, and moving from it, is for one.
 class Target {
   public:
     // mpol_open. ESRCH: no such process; EPERM: the kernel refuses; ENODEV: it does not run under

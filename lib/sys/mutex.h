@@ -7,6 +7,7 @@
 // holder looks at after unlocking (heap/futex_gate.h).
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
@@ -30,6 +31,19 @@ class Mutex {
         while (state_.exchange(kContended) != kFree) {
             futex_wait(reinterpret_cast<const uint32_t*>(&state_), kContended, kLookAgainNs);
         }
+    }
+
+    // False: somebody else had it all the time.
+    [[nodiscard]] bool lock_for(int64_t timeout_ns) {
+        if (try_lock()) return true;
+        const uint64_t begin = monotonic_ns();
+        while (state_.exchange(kContended) != kFree) {
+            const int64_t left_ns = timeout_ns - static_cast<int64_t>(monotonic_ns() - begin);
+            if (left_ns <= 0) return false;
+            futex_wait(reinterpret_cast<const uint32_t*>(&state_), kContended,
+                       std::min(left_ns, kLookAgainNs));
+        }
+        return true;
     }
 
     // 0; or -EINTR, not locked, after a signal handler has run in this thread while it waited. Its

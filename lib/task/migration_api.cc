@@ -54,7 +54,9 @@ int mpol_start_migration(mpol_target* target, pid_t tid, uint64_t bytes_per_seco
             if (!slot) return -slot.error().err;
             request.thread = *slot;
         }
-        const auto generation = target->target.start_migration(request, mpol_timeout_ms());
+        const auto generation = in_turn(*target, [&](control::Target& segment, int left_ms) {
+            return segment.start_migration(request, left_ms);
+        });
         if (!generation) return -generation.error().err;
         *ret_generation = *generation;
         return 0;

@@ -91,23 +91,30 @@ int contextualised(const mpol_target& target, const Policy& policy) {
     return mpol::contextualise(policy, *allowed & node_list("has_memory"), effective);
 }
 
-int write_process(control::Target& target, const std::optional<Policy>& policy, int timeout_ms) {
-    const auto published = target.publish_process(policy, mpol_timeout_ms());
+int write_process(mpol_target& handle, const std::optional<Policy>& policy, bool keep_cached,
+                  int timeout_ms) {
+    const auto published = in_turn(handle, [&](control::Target& target, int left_ms) {
+        target.set_keep_cached(keep_cached);
+        return target.publish_process(policy, left_ms);
+    });
     if (!published) return -published.error().err;
     if (timeout_ms == 0) return 0;
-    if (!target.wait_process(*published, timeout_ms)) return -ETIMEDOUT;
-    return -target.process().applied_errno;
+    if (!handle.target.wait_process(*published, timeout_ms)) return -ETIMEDOUT;
+    return -handle.target.process().applied_errno;
 }
 
-int write_thread(control::Target& target, pid_t tid, const std::optional<Policy>& policy,
-                 int timeout_ms) {
-    const auto slot = target.slot_of(tid);
+int write_thread(mpol_target& handle, pid_t tid, const std::optional<Policy>& policy,
+                 bool keep_cached, int timeout_ms) {
+    const auto slot = handle.target.slot_of(tid);
     if (!slot) return -slot.error().err;
-    const auto published = target.publish_thread(*slot, policy, mpol_timeout_ms());
+    const auto published = in_turn(handle, [&](control::Target& target, int left_ms) {
+        target.set_keep_cached(keep_cached);
+        return target.publish_thread(*slot, policy, left_ms);
+    });
     if (!published) return -published.error().err;
     if (timeout_ms == 0) return 0;
-    if (!target.wait_thread(*slot, *published, timeout_ms)) return -ETIMEDOUT;
-    const auto state = target.thread(*slot);
+    if (!handle.target.wait_thread(*slot, *published, timeout_ms)) return -ETIMEDOUT;
+    const auto state = handle.target.thread(*slot);
     return state ? -state->applied_errno : 0;
 }
 
@@ -126,24 +133,30 @@ control::KindState kind_state(const control::Target& target, unsigned kind) {
     return {};
 }
 
-int write_kind(control::Target& target, const control::KindName& kind,
+int write_kind(mpol_target& handle, const control::KindName& kind,
                const std::optional<Policy>& policy, int timeout_ms) {
-    const auto published = target.publish_kind(kind, policy, false, mpol_timeout_ms());
+    const auto published = in_turn(handle, [&](control::Target& target, int left_ms) {
+        target.set_keep_cached(false);
+        return target.publish_kind(kind, policy, false, left_ms);
+    });
     if (!published) return -published.error().err;
     if (timeout_ms == 0) return 0;
-    if (!target.wait_kind(kind.kind, *published, timeout_ms)) return -ETIMEDOUT;
-    return -kind_state(target, kind.kind).applied_errno;
+    if (!handle.target.wait_kind(kind.kind, *published, timeout_ms)) return -ETIMEDOUT;
+    return -kind_state(handle.target, kind.kind).applied_errno;
 }
 
-int write_own_kind(control::Target& target, pid_t tid, const control::KindName& kind,
+int write_own_kind(mpol_target& handle, pid_t tid, const control::KindName& kind,
                    const std::optional<Policy>& policy, int timeout_ms) {
-    const auto slot = target.slot_of(tid);
+    const auto slot = handle.target.slot_of(tid);
     if (!slot) return -slot.error().err;
-    const auto published = target.publish_own_kind(*slot, kind, policy, mpol_timeout_ms());
+    const auto published = in_turn(handle, [&](control::Target& target, int left_ms) {
+        target.set_keep_cached(false);
+        return target.publish_own_kind(*slot, kind, policy, left_ms);
+    });
     if (!published) return -published.error().err;
     if (timeout_ms == 0) return 0;
-    if (!target.wait_own_kind(*slot, kind.kind, *published, timeout_ms)) return -ETIMEDOUT;
-    const auto state = target.thread(*slot);
+    if (!handle.target.wait_own_kind(*slot, kind.kind, *published, timeout_ms)) return -ETIMEDOUT;
+    const auto state = handle.target.thread(*slot);
     return state && state->kinds[kind.kind] ? -state->kinds[kind.kind]->applied_errno : 0;
 }
 
@@ -173,7 +186,6 @@ int write_as_kind(mpol_target& target, unsigned kind, uint64_t threshold,
         if (const int err = to_kind(target, kind, threshold, policy, name, wanted); err != 0) {
             return err;
         }
-        target.target.set_keep_cached(false);
         return write(name, wanted);
     });
 }
@@ -194,7 +206,7 @@ int mpol_open(pid_t pid, unsigned access, mpol_target** ret_target) {
         auto target = control::Target::attach(
             pid, access == MPOL_WRITE ? control::Access::kWrite : control::Access::kRead);
         if (!target) return -target.error().err;
-        *ret_target = new mpol_target{std::move(*target), access == MPOL_WRITE};
+        *ret_target = new mpol_target{std::move(*target), access == MPOL_WRITE, {}};
         return 0;
     });
 }
@@ -246,7 +258,7 @@ int mpol_write_thread_kind(mpol_target* target, pid_t tid, unsigned kind, uint64
                            const struct mpol_policy* policy, int timeout_ms) {
     return write_as_kind(*target, kind, threshold, policy,
                          [&](const auto& name, const auto& wanted) {
-                             return write_own_kind(target->target, tid, name, wanted, timeout_ms);
+                             return write_own_kind(*target, tid, name, wanted, timeout_ms);
                          });
 }
 
@@ -254,7 +266,7 @@ int mpol_write_kind(mpol_target* target, unsigned kind, uint64_t threshold,
                     const struct mpol_policy* policy, int timeout_ms) {
     return write_as_kind(*target, kind, threshold, policy,
                          [&](const auto& name, const auto& wanted) {
-                             return write_kind(target->target, name, wanted, timeout_ms);
+                             return write_kind(*target, name, wanted, timeout_ms);
                          });
 }
 
@@ -268,9 +280,9 @@ int mpol_write_flags(mpol_target* target, pid_t tid, const struct mpol_policy* p
         if ((flags & ~MPOL_KEEP_CACHED) != 0) return -EINVAL;
         std::optional<Policy> wanted;
         if (const int err = to_wanted(*target, policy, wanted); err != 0) return err;
-        target->target.set_keep_cached((flags & MPOL_KEEP_CACHED) != 0);
-        return tid == 0 ? write_process(target->target, wanted, timeout_ms)
-                        : write_thread(target->target, tid, wanted, timeout_ms);
+        const bool keep_cached = (flags & MPOL_KEEP_CACHED) != 0;
+        return tid == 0 ? write_process(*target, wanted, keep_cached, timeout_ms)
+                        : write_thread(*target, tid, wanted, keep_cached, timeout_ms);
     });
 }
 

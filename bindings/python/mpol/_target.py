@@ -80,9 +80,8 @@ class Target:
     tid is a thread's id as the caller's pid namespace knows it, 0 the process. Times are seconds; a
     policy may be given as text.
 
-    Thread-safe: any number of threads may use one target, and close it. Writes through one target
-    take turns, waiting included; who must not wait for others opens his own. Signals are handled
-    when a call returns. A forked child may read and close; to write it opens its own.
+    Thread-safe: any number of threads may use one target, and close it. Signals are handled when a
+    call returns. A forked child may read and close; to write it opens its own.
 
     Errors are OSError with libmpol's errno (ProcessLookupError, PermissionError, TimeoutError) and
     a sentence that names the object; nothing has changed then, but after TimeoutError. ValueError:
@@ -94,11 +93,9 @@ class Target:
         self._pid = _abi.task_id(pid, "pid")
         self._writable = bool(write)
         # Protects _closed and _users. Held for no call into the library but the closing one.
+        # Reentrant because a signal handler may use the target that it interrupted.
         self._lock = threading.RLock()
         self._users = 0
-        # Taken for every write, before the library's own lock; never inside _lock. Both are
-        # reentrant because a signal handler may use the target that it interrupted.
-        self._turn = threading.RLock()
         self._opener = os.getpid()
         self._handle = _abi.Handle()
         err = _lib.mpol_open(self._pid, _abi.WRITE if write else _abi.READ,
@@ -244,9 +241,9 @@ class Target:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Any]:
-        """The handle, for the one thread of the one process that may write through it now: a forked
-        child shares the parent's lock on the segment."""
-        with self._held() as handle, self._turn:
+        """The handle, for the process that may write through it: a forked child shares the parent's
+        lock on the segment."""
+        with self._held() as handle:
             if os.getpid() != self._opener:
                 raise ValueError(f"the target of process {self._pid} was opened before a fork: "
                                  "open it again to write")
