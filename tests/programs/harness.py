@@ -3,9 +3,10 @@
 policy of everything it starts, and compares what the two runs say.
 
 A subject is a function of a Stage. It starts programs through the stage and says, line by line,
-what must not differ; times, process ids and rates are its own to leave out. main() runs it twice
-and exits 0 when both said the same and something was rewritten, 1 when not, 77 when the machine
-lacks the program."""
+what must not differ; times, process ids and rates are its own to leave out. main() runs it once as
+it is, and under the library once or, in full, until that has lasted for some minutes. It exits 0 when
+all runs said the same and something was rewritten in each, 1 when not, 77 when the machine lacks the
+program."""
 
 import argparse
 import contextlib
@@ -27,6 +28,7 @@ import time
 
 SKIP = 77
 RUN_SECONDS, FULL_RUN_SECONDS = 600, 3600
+FULL_LIVE_SECONDS = 240
 SERVER_START_SECONDS = 60
 SERVER_STOP_SECONDS = 60
 # What is still leaving when its parent has ended: helpers of multiprocessing, for one.
@@ -68,6 +70,7 @@ class Stage:
         self.arguments = arguments
         self.live = preload is not None
         self.said = []
+        self.seconds = 0
         self.env = dict(os.environ, LC_ALL="C", TMPDIR=str(self.dir))
         if preload is not None:
             self.env["LD_PRELOAD"] = str(preload)
@@ -196,7 +199,7 @@ def rewrite_during(arguments, run):
 
 
 def run_once(subject, arguments, preload):
-    # The same path in both runs: programs print and record where they work.
+    # The same path in all runs: programs print and record where they work.
     directory = os.path.join(arguments.work, "run")
     name = "plain" if preload is None else "live"
     os.mkdir(directory)
@@ -204,8 +207,11 @@ def run_once(subject, arguments, preload):
     stage = Stage(directory, arguments, preload)
     began = time.monotonic()
     subject(stage)
-    print(f"{name}: {time.monotonic() - began:.1f} s", flush=True)
-    os.rename(directory, os.path.join(arguments.work, name))
+    stage.seconds = time.monotonic() - began
+    print(f"{name}: {stage.seconds:.1f} s", flush=True)
+    kept = os.path.join(arguments.work, name)
+    shutil.rmtree(kept, ignore_errors=True)  # Of the run before.
+    os.rename(directory, kept)
     return stage
 
 
@@ -222,13 +228,8 @@ def compare(plain, live, report, log_before):
     return wrong
 
 
-def both_runs(subject, arguments):
-    shutil.copy(arguments.preload, arguments.work)
-    preload = pathlib.Path(arguments.work, os.path.basename(arguments.preload))
-    preload.chmod(0o755)
-    plain = run_once(subject, arguments, None)
-    plain.say(f"{wait_for_orphans()} processes left behind")
-
+def live_run(subject, arguments, preload, plain):
+    """Says what was rewritten; returns the stage, and everything that is wrong, as lines."""
     log_before = kernel_log()
     live, report = rewrite_during(arguments,
                                   lambda: run_once(subject, arguments, preload))
@@ -239,7 +240,24 @@ def both_runs(subject, arguments):
     if wrong:
         print("\n".join(wrong))
         backtraces(arguments.work)
-    print(f"{len(live.said)} lines compared, {len(wrong)} complaints")
+    return live, wrong
+
+
+def all_runs(subject, arguments):
+    shutil.copy(arguments.preload, arguments.work)
+    preload = pathlib.Path(arguments.work, os.path.basename(arguments.preload))
+    preload.chmod(0o755)
+    plain = run_once(subject, arguments, None)
+    plain.say(f"{wait_for_orphans()} processes left behind")
+
+    live_seconds, lines = 0, 0
+    while True:
+        live, wrong = live_run(subject, arguments, preload, plain)
+        live_seconds += live.seconds
+        lines += len(live.said)
+        if wrong or not arguments.full or live_seconds >= FULL_LIVE_SECONDS:
+            break
+    print(f"{lines} lines compared, {len(wrong)} complaints in {live_seconds:.0f} s")
     return 1 if wrong else 0
 
 
@@ -272,7 +290,7 @@ def main(subject, parser=None):
     os.chmod(arguments.work, 0o755)
     status = 1
     try:
-        status = both_runs(subject, arguments)
+        status = all_runs(subject, arguments)
     except Skip as reason:
         print(f"skip: {reason}")
         status = SKIP
