@@ -7,7 +7,7 @@
 #include <chrono>
 #include <mpol/mpol.hpp>
 
-#include "preloaded.h"
+#include "live_target.h"
 
 namespace mpol::test {
 namespace {
@@ -16,21 +16,6 @@ constexpr size_t kMiB = size_t{1} << 20;
 constexpr std::chrono::milliseconds kNoWait{0};
 const Policy kBind0(Mode::kBind, NodeMask(1));
 const Policy kPrefer0(Mode::kPreferred, NodeMask(1));
-
-class LiveTarget : public ::testing::Test {
-  protected:
-    void SetUp() override {
-        worker_ = subject_.start_thread();
-        auto target = Target::open(subject_.pid(), Access::kWrite);
-        ASSERT_TRUE(target) << target.error().message();
-        target_.emplace(*std::move(target));
-    }
-    void TearDown() override { EXPECT_EQ(subject_.finish(), 0); }
-
-    Preloaded subject_;
-    unsigned worker_ = 0;
-    std::optional<Target> target_;
-};
 
 TEST_F(LiveTarget, FollowsWhatIsWritten) {
     const auto before = target_->read();

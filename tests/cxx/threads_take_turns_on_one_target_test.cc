@@ -9,11 +9,10 @@
 #include <chrono>
 #include <iterator>
 #include <mpol/mpol.hpp>
-#include <optional>
 #include <thread>
 #include <vector>
 
-#include "preloaded.h"
+#include "live_target.h"
 
 namespace mpol::test {
 namespace {
@@ -25,16 +24,8 @@ const Policy kPolicies[] = {
     Policy(Mode::kBind, NodeMask(1)), Policy(Mode::kInterleave, NodeMask(1)),
     Policy(Mode::kPreferred, NodeMask(1)), Policy(Mode::kLocal, NodeMask(0))};
 
-class SharedTarget : public ::testing::Test {
+class SharedTarget : public LiveTarget {
   protected:
-    void SetUp() override {
-        worker_ = subject_.start_thread();
-        auto target = Target::open(subject_.pid(), Access::kWrite);
-        ASSERT_TRUE(target) << target.error().message();
-        target_.emplace(*std::move(target));
-    }
-    void TearDown() override { EXPECT_EQ(subject_.finish(), 0); }
-
     // write(thread, which) from all threads at once; how often it failed.
     template <class Write>
     unsigned failures(Write write) {
@@ -50,10 +41,6 @@ class SharedTarget : public ::testing::Test {
         threads.clear();
         return failed;
     }
-
-    Preloaded subject_;
-    unsigned worker_ = 0;
-    std::optional<Target> target_;
 };
 
 TEST_F(SharedTarget, TakesEachWriteOfEachThread) {
