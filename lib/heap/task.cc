@@ -304,6 +304,7 @@ void end_task() {
 void rebirth_task() {
     Task& task = this_task;
     task.epoch = Task::kNoEpoch;
+    task.due_epoch = Task::kNoEpoch;
     task.slot = control::kNoSlot;
     task.slotless = false;
     task.in_slow_path = false;

@@ -85,8 +85,9 @@ void begin_task(const Inheritance& from);
 // that bind regions.
 void sync_task(bool pending);
 
-// The last of sync_task: gives the calling thread's cache back where that is due. False: not yet,
-// because somebody is purging, and the thread would wait; it is to come again at its next call.
+// What sync_task leaves for later: gives the calling thread's cache back where that is due. False:
+// not yet, because somebody is purging, and the thread would wait; it is to come again at its next
+// call.
 [[nodiscard]] bool settle_cache();
 
 // The part of sync_task that a signal handler may do in a thread that is busy elsewhere: its kernel

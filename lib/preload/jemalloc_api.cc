@@ -20,8 +20,8 @@ bool chose_cache(int flags) {
     return (flags & (0xfff << 8)) != 0;
 }
 
-[[gnu::cold, gnu::noinline]] int catch_up(size_t size, int flags) {
-    mpol::preload::slow_path();
+[[gnu::cold, gnu::noinline]] int slow_flags(size_t size, int flags) {
+    check();
     return is_own_large(size) ? in_own_large(flags) : flags;
 }
 }  // namespace
@@ -38,12 +38,12 @@ extern "C" const char* je_malloc_conf;
 const char* je_malloc_conf = "muzzy_decay_ms:0";
 
 MPOL_EXPORT void* mallocx(size_t size, int flags) {
-    if (!up_to_date()) flags = catch_up(size, flags);
+    if (!up_to_date()) flags = slow_flags(size, flags);
     return je_mallocx(size, flags);
 }
 
 MPOL_EXPORT void* rallocx(void* pointer, size_t size, int flags) {
-    if (!up_to_date()) flags = catch_up(size, flags);
+    if (!up_to_date()) flags = slow_flags(size, flags);
     if (is_foreign(pointer)) flags = mpol::preload::without_cache(flags);
     return je_rallocx(pointer, size, flags);
 }

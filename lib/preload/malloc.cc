@@ -16,7 +16,7 @@
 using mpol::preload::allocate_own_large;
 using mpol::preload::is_foreign;
 using mpol::preload::is_own_large;
-using mpol::preload::routed_and_up_to_date;
+using mpol::preload::SlowPath;
 using mpol::preload::up_to_date;
 using mpol::preload::Way;
 using mpol::preload::way_of;
@@ -27,13 +27,13 @@ constexpr size_t kPage = 4096;
 
 // Apart, so that the fast path stays a leaf: checks and a jump.
 [[gnu::cold, gnu::noinline]] void* malloc_slow(size_t size) {
-    if (!routed_and_up_to_date()) mpol::preload::slow_path();
+    const SlowPath slow_path;
     void* const large = is_own_large(size) ? allocate_own_large(size) : nullptr;
     return large != nullptr ? large : je_malloc(size);
 }
 
 [[gnu::cold, gnu::noinline]] void* calloc_slow(size_t count, size_t size) {
-    if (!routed_and_up_to_date()) mpol::preload::slow_path();
+    const SlowPath slow_path;
     size_t bytes = 0;
     if (!__builtin_mul_overflow(count, size, &bytes) && is_own_large(bytes)) {
         if (void* const large = allocate_own_large(bytes, 1, true)) return large;
@@ -44,7 +44,7 @@ constexpr size_t kPage = 4096;
 using Align = void*(size_t alignment, size_t size);
 
 [[gnu::cold, gnu::noinline]] void* align_slow(size_t alignment, size_t size, Align* align) {
-    mpol::preload::slow_path();
+    const SlowPath slow_path;
     if (is_own_large(size)) {
         if (void* const large = allocate_own_large(size, alignment)) return large;
     }
@@ -53,7 +53,7 @@ using Align = void*(size_t alignment, size_t size);
 
 [[gnu::cold, gnu::noinline]] int posix_memalign_slow(void** ret_pointer, size_t alignment,
                                                      size_t size) {
-    mpol::preload::slow_path();
+    const SlowPath slow_path;
     if (is_own_large(size) && alignment >= sizeof(void*)) {
         if (void* const large = allocate_own_large(size, alignment)) {
             *ret_pointer = large;
@@ -77,7 +77,7 @@ void* or_enomem(void* pointer) {
 }
 
 [[gnu::cold, gnu::noinline]] void* realloc_slow(void* pointer, size_t size) {
-    mpol::preload::slow_path();
+    const SlowPath slow_path;
     if (mpol::preload::has_own_large()) return mpol::preload::realloc_by_size(pointer, size);
     return reallocate(pointer, size);
 }

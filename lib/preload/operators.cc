@@ -17,6 +17,7 @@
 
 using mpol::preload::allocate_own_large;
 using mpol::preload::is_own_large;
+using mpol::preload::SlowPath;
 using mpol::preload::Way;
 using mpol::preload::way_of;
 
@@ -62,7 +63,7 @@ template <class Try>
 }
 
 [[gnu::cold, gnu::noinline]] void* allocate_slow(size_t size, bool nothrow, void* caller) {
-    if (!mpol::preload::routed_and_up_to_date()) mpol::preload::slow_path();
+    const SlowPath slow_path;
     void* pointer = is_own_large(size) ? allocate_own_large(size) : je_malloc(size);
     return pointer != nullptr ? pointer : new_failed(size, nothrow, caller);
 }
@@ -89,7 +90,7 @@ void* try_aligned(size_t size, std::align_val_t alignment) {
 }
 
 [[gnu::cold, gnu::noinline]] void* try_aligned_slow(size_t size, std::align_val_t alignment) {
-    mpol::preload::slow_path();
+    const SlowPath slow_path;
     if (is_own_large(size)) return allocate_own_large(size, static_cast<size_t>(alignment));
     return try_aligned(size, alignment);
 }

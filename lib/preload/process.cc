@@ -87,17 +87,18 @@ void ensure_published() {
     record_launcher();
 }
 
-void slow_path() {
-    if (routed_and_up_to_date()) return;
+bool catch_up() {
+    if (routed_and_up_to_date()) return false;
     heap::Task& task = heap::this_task;
     const sys::ErrnoGuard guard;
-    if (task.in_slow_path) return;
+    if (task.in_slow_path) return false;
     task.in_slow_path = true;
     if (control::copied()) become_child();
+    const bool was_due = task.cache_due;
     // Nothing else is new since its last call.
-    if (task.cache_due && task.due_epoch == load(local.header.epoch) && heap::is_purging()) {
+    if (was_due && task.due_epoch == load(local.header.epoch)) {
         task.in_slow_path = false;
-        return;
+        return true;
     }
     ensure_published();
     // Before reading what was published: a later publication brings the thread here again.
@@ -114,11 +115,21 @@ void slow_path() {
     heap::sync_task(!helped);
     // The thread's own policy may be the first that binds anything, after the helper has looked.
     if (helped && heap::any_binding()) start_cpuset_watch();
-    if (heap::settle_cache()) {
-        task.act_on(epoch);
-    } else {
+    if (task.cache_due) {
         task.come_again(epoch);
+    } else {
+        task.act_on(epoch);
     }
+    task.in_slow_path = false;
+    return was_due;  // Else a thread that is rewritten between any two calls would never do it.
+}
+
+void settle_cache() {
+    heap::Task& task = heap::this_task;
+    const sys::ErrnoGuard guard;
+    if (task.in_slow_path) return;
+    task.in_slow_path = true;
+    if (heap::settle_cache()) task.act_on(task.due_epoch);
     task.in_slow_path = false;
 }
 

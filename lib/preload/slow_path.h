@@ -34,11 +34,31 @@ enum class Way : uint8_t { kPlain, kPlainOfRouted, kSlow };
 }
 
 // First call of the process: sets everything up. First call of a thread: claims its slot. Else:
-// catches up with what was published. errno is preserved.
-[[gnu::cold, gnu::noinline]] void slow_path();
+// catches up with what was published. errno is preserved. True: what the thread's cache holds from
+// before a rewrite is still to be given back.
+[[gnu::cold, gnu::noinline]] bool catch_up();
+
+// Gives it back, where nobody is purging; else at another call. errno is preserved.
+[[gnu::cold, gnu::noinline]] void settle_cache();
+
+// An allocator call that takes the slow path, from before its allocation until after it. What a
+// rewrite costs the thread is spread so that no call pays for all: the first one catches up, the
+// second gives the cache back, after it has taken from there what its caller waits for.
+class SlowPath {
+   public:
+    SlowPath() : cache_due_(catch_up()) {}
+    ~SlowPath() {
+        if (cache_due_) settle_cache();
+    }
+    SlowPath(const SlowPath&) = delete;
+    SlowPath& operator=(const SlowPath&) = delete;
+
+   private:
+    const bool cache_due_;
+};
 
 [[gnu::always_inline]] inline void check() {
-    if (!up_to_date()) slow_path();
+    if (!up_to_date()) const SlowPath slow_path;
 }
 
 }  // namespace mpol::preload

@@ -63,6 +63,7 @@ class CachedMemory : public ::testing::Test {
         cache_memory(thread);
         target_.set_keep_cached(keep_ = true);
         rewrite(thread);
+        bench_.call(thread);
         EXPECT_EQ(resident(in_arena_, kInArena), kInArena / kPage);
         EXPECT_EQ(resident(in_cache_, kInCache), kInCache / kPage);
         EXPECT_EQ(bench_.allocate(thread, kInCache), in_cache_);
@@ -74,6 +75,7 @@ class CachedMemory : public ::testing::Test {
             cache_memory(thread);
             target_.set_keep_cached(keep_ = false);
             rewrite(thread);
+            bench_.call(thread);  // Its second since then.
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
             return resident(in_arena_, kInArena) == 0 && resident(in_cache_, kInCache) == 0;
         }));
