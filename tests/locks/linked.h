@@ -48,6 +48,19 @@ inline const Policy kPolicies[] = {Policy{.mode = Mode::kBind, .nodes = NodeMask
                                    Policy{.mode = Mode::kLocal}};
 inline constexpr unsigned kPolicyCount = sizeof(kPolicies) / sizeof(kPolicies[0]);
 
+// jemalloc makes its automatic arenas as threads come that need one, and lets other threads see them
+// by atomics that ThreadSanitizer can't see, since Debian's is built without it. To be called by a
+// process's first thread: makes them all before there is another.
+inline void make_automatic_arenas() {
+    unsigned arenas = 0;
+    size_t size = sizeof(arenas);
+    ASSERT_EQ(je_mallctl("opt.narenas", &arenas, &size, nullptr, 0), 0);
+    for (unsigned arena = 0; arena < arenas; ++arena) {
+        const int flags = heap::arena_flag(arena) | heap::kNoTcache;
+        je_dallocx(je_mallocx(1, flags), flags);
+    }
+}
+
 // What the kernel has for the page; kDefault where it has nothing of its own.
 inline Mode mode_at(const void* at) {
     int mode_word = -1;
