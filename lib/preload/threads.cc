@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <iterator>
+#include <new>
 
 #include "heap/je.h"
 #include "heap/kinds.h"
@@ -86,11 +87,39 @@ struct Start {
     heap::Inheritance from;
 };
 
+// For as many threads as begin at the same time. The heap's would cross from the creator's cache
+// to that of the thread, which costs more than all else that is done for a thread; it serves the
+// rest.
+constexpr unsigned kOwnStarts = 8;
+alignas(Start) constinit char own_starts[kOwnStarts][sizeof(Start)]{};
+constinit std::atomic<unsigned> own_starts_used{0};  // a bit each
+
+// Uninitialised; nullptr: no memory.
+void* new_start() {
+    unsigned used = own_starts_used.load(std::memory_order_relaxed);
+    while (used != (1U << kOwnStarts) - 1) {
+        const int free = __builtin_ctz(~used);
+        if (own_starts_used.compare_exchange_weak(used, used | 1U << free,
+                                                  std::memory_order_acquire,
+                                                  std::memory_order_relaxed)) {
+            return own_starts[free];
+        }
+    }
+    return je_malloc(sizeof(Start));
+}
+
+void delete_start(Start* start) {
+    const uintptr_t offset =
+        reinterpret_cast<uintptr_t>(start) - reinterpret_cast<uintptr_t>(own_starts);
+    if (offset >= sizeof(own_starts)) return je_free(start);
+    own_starts_used.fetch_and(~(1U << (offset / sizeof(Start))), std::memory_order_release);
+}
+
 void* trampoline(void* opaque) {
-    auto* const heap_start = static_cast<Start*>(opaque);
-    const Start start = *heap_start;
+    auto* const given = static_cast<Start*>(opaque);
+    const Start start = *given;
     heap::this_task.in_slow_path = true;
-    je_free(heap_start);
+    delete_start(given);
     heap::this_task.descriptor = static_cast<uintptr_t>(pthread_self());
     join(start.from);
     if (heap::stacks_concerned()) bind_own_stack(start.from.stack);
@@ -150,6 +179,7 @@ void adopt_thread() {
 void forget_threads(const heap::Inheritance& of_survivor) {
     living.store(0, std::memory_order_release);
     std::fill(std::begin(own_stack_used), std::end(own_stack_used), false);
+    own_starts_used.store(0, std::memory_order_relaxed);
     heirloom = of_survivor;
     heirloom.process_generation = 0;  // Counted anew in the child's segment.
     heirloom.own.cleared = 0;         // So is that.
@@ -169,15 +199,15 @@ extern "C" [[gnu::visibility("default")]] int pthread_create(pthread_t* thread,
     preload::check();
     preload::start_helper();
     const sys::ErrnoGuard guard;
-    auto* const start = static_cast<preload::Start*>(je_malloc(sizeof(preload::Start)));
-    if (start == nullptr) return EAGAIN;
-    *start = {routine, argument, heap::inheritance()};
+    void* const memory = preload::new_start();
+    if (memory == nullptr) return EAGAIN;
+    auto* const start = new (memory) preload::Start{routine, argument, heap::inheritance()};
     start->from.stack = heap::own_stack();
     // Here, or a creator that exits before its thread has started would be taken for the last one.
     preload::living.fetch_add(1, std::memory_order_acq_rel);
     const int err = next(thread, attributes, preload::trampoline, start);
     if (err == 0) return 0;
     preload::living.fetch_sub(1, std::memory_order_acq_rel);
-    je_free(start);
+    preload::delete_start(start);
     return err;
 }
