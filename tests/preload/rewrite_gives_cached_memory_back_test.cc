@@ -110,6 +110,27 @@ class CachedMemory : public ::testing::Test {
 
 }  // namespace
 
+TEST_F(CachedMemory, IsGivenBackInTheSecondCallSinceTheRewrite) {
+    const unsigned worker = bench_.start_thread(0);
+    rewrite(worker);
+    EXPECT_TRUE(eventually([&] {
+        cache_memory(worker);
+        rewrite(worker);
+        return resident(in_cache_, kInCache) == kInCache / kPage;
+    })) << "the first call does it all";
+    bench_.call(worker);
+    EXPECT_TRUE(eventually([&] { return resident(in_cache_, kInCache) == 0; }));
+}
+
+TEST_F(CachedMemory, IsGivenBackByAThreadThatIsRewrittenBetweenAnyTwoCalls) {
+    const unsigned worker = bench_.start_thread(0);
+    rewrite(worker);
+    cache_memory(worker);
+    rewrite(worker);
+    rewrite(worker);
+    EXPECT_TRUE(eventually([&] { return resident(in_cache_, kInCache) == 0; }));
+}
+
 TEST_F(CachedMemory, OfAProcessIsGivenBackOrKept) {
     const unsigned worker = bench_.start_thread(0);
     rewrite(worker);
