@@ -261,6 +261,13 @@ NodeMask allowed_now() {
     return allowed;
 }
 
+bool allowed_have_changed() {
+    NodeMask known;
+    uint64_t word = 0;
+    return control::latch_read(control::allowed_latch(local), known.words, word) &&
+           known != allowed_now();
+}
+
 NodeMask sync_allowed_nodes() {
     Bound bound;
     return sync_allowed(bound);

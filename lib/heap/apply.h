@@ -19,7 +19,10 @@ namespace mpol::heap {
 // The memory nodes that the process may use now. All nodes where the kernel won't tell.
 [[nodiscard]] NodeMask allowed_now();
 
-// The same, known to those who apply from then on. apply_mutex held.
+// They are others than whoever applied last has known. Takes no lock.
+[[nodiscard]] bool allowed_have_changed();
+
+// Those that the process may use now, known to those who apply from then on. apply_mutex held.
 [[nodiscard]] NodeMask sync_allowed_nodes();
 
 // Some scope is bound: a change of the cpuset concerns this process.

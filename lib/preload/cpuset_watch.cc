@@ -22,6 +22,7 @@
 #include <cstring>
 
 #include "control/segment.h"
+#include "heap/apply.h"
 #include "heap/task.h"
 #include "preload/cgroup_text.h"
 #include "preload/process.h"
@@ -133,6 +134,8 @@ void* watch(void*) {
         while (state.load(std::memory_order_acquire) == State::kRunning) {
             const int inotify = watch_current(path, sizeof(path));
             if (inotify < 0) break;
+            // What changed before there was a watch has woken nobody.
+            if (heap::allowed_have_changed()) ring();
             watch_one(inotify, path);
             sys::close(inotify);
         }

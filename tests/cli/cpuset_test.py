@@ -3,9 +3,10 @@
 of its own are needed: runs in the four-node machine."""
 import json
 import os
+import subprocess
 import unittest
 
-from harness import FAILED, OK, Victim, mpol
+from harness import FAILED, MPOL, OK, Victim, mpol
 
 CGROUP = "/sys/fs/cgroup/mpol-cpuset-test"
 
@@ -60,6 +61,24 @@ class CpusetTest(unittest.TestCase):
                 break
         self.assertIn("effective:  2-3\n", shown)
         self.assertIn("policy:     interleave:0-1\n", shown)
+
+    def test_follows_a_cpuset_that_changes_before_it_is_watched(self):
+        self.allow("0-3")
+        tasks = f"/proc/{self.victim.pid}/task"
+        before = len(os.listdir(tasks))
+        with open(f"{CGROUP}/cpuset.mems", "w", encoding="ascii") as mems:
+            with subprocess.Popen([MPOL, "set", str(self.victim.pid), "interleave:0-3"],
+                                  stdout=subprocess.DEVNULL):
+                while len(os.listdir(tasks)) == before:  # The thread that is to watch it begins.
+                    pass
+                mems.write("0-1")
+                mems.flush()
+        shown = ""
+        for _ in range(100):
+            shown = mpol("get", self.victim.pid).stdout
+            if "effective:  0-1\n" in shown:
+                break
+        self.assertIn("effective:  0-1\n", shown)
 
     def test_shows_the_weights_of_the_nodes_that_are_left(self):
         self.allow("0-3")
