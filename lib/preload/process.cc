@@ -127,7 +127,6 @@ bool catch_up() {
 void settle_cache() {
     heap::Task& task = heap::this_task;
     const sys::ErrnoGuard guard;
-    if (task.in_slow_path) return;
     task.in_slow_path = true;
     if (heap::settle_cache()) task.act_on(task.due_epoch);
     task.in_slow_path = false;

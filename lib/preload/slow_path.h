@@ -38,7 +38,8 @@ enum class Way : uint8_t { kPlain, kPlainOfRouted, kSlow };
 // before a rewrite is still to be given back.
 [[gnu::cold, gnu::noinline]] bool catch_up();
 
-// Gives it back, where nobody is purging; else at another call. errno is preserved.
+// After catch_up has said so: gives it back, where nobody is purging; else at another call. errno is
+// preserved.
 [[gnu::cold, gnu::noinline]] void settle_cache();
 
 // An allocator call that takes the slow path, from before its allocation until after it. What a
