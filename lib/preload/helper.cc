@@ -72,8 +72,8 @@ int64_t purge_as_asked() {
     }
     const auto left_ns = static_cast<int64_t>(purge_ns - sys::monotonic_ns());
     if (left_ns > 0) return left_ns;
-    purge_due.store(
-        false);  // Pairs with ask_for_purge: it calls, or what it asks for is seen here.
+    // Pairs with ask_for_purge: either it calls, or what it asks for is seen here.
+    purge_due.store(false);
     if (purge_asked.exchange(false)) heap::purge_arena(heap::kAllArenas);
     return -1;
 }
@@ -176,7 +176,8 @@ void forget_helper() {
 
 bool mpol::heap::ask_for_purge() {
     if (!preload::helper_runs()) return false;
-    preload::purge_asked.store(true, std::memory_order_release);
+    preload::purge_asked.store(true);
+    if (preload::purge_due.load()) return true;
     sys::futex_wake(&control::local.header.epoch, 1);  // Also from a nap.
     preload::call_helper();
     return true;
