@@ -296,6 +296,7 @@ void apply_pending() {
         (void)fail_point(sys::FailPoint::kApplyBound);
         apply_mutex.unlock();
         if (bound.any) {
+            trim_caches_often();
             // Without the mutex: giving back gigabytes takes the kernel milliseconds.
             purge(bound);
             store(local.header.counters[MPOL_CTL_APPLY_NS_LAST], sys::monotonic_ns() - begin);
@@ -311,6 +312,7 @@ void apply_pending() {
 }
 
 ScopeId apply_first(int slot) {
+    trim_caches_often();
     ScopeId scope = kProcessScope;
     Bound bound;
     {
@@ -342,6 +344,7 @@ void adopt_scope(int slot, ScopeId scope) {
 }
 
 void begin_process() {
+    let_free_blocks_wait();
     store(local.header.process_word, control::next_generation(control::kLive));
     inherit_process(true);
 }

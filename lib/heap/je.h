@@ -32,6 +32,9 @@ int je_mallctlbymib(const size_t* mib, size_t length, void* old, size_t* old_siz
 // second one visible.
 extern size_t je_oversize_threshold;
 extern unsigned je_huge_arena_ind;
+// Private to jemalloc (src/tcache.c): how many bytes a thread allocates from one trimming of its
+// cache to the next.
+extern size_t je_opt_tcache_gc_incr_bytes;
 void je_malloc_stats_print(void (*write)(void*, const char*), void* opaque, const char* options);
 }
 

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "heap/je.h"
+#include "sys/sys.h"
 
 namespace mpol::heap {
 
@@ -48,6 +49,19 @@ bool is_purging() {
 
 void forget_purges() {
     purging.store(0, std::memory_order_relaxed);
+}
+
+void let_free_blocks_wait() {
+    constexpr size_t kJemallocs = size_t{8} << 20;  // unless it has read malloc_conf
+    if (je_oversize_threshold != kJemallocs || sys::address_space_limited()) return;
+    je_oversize_threshold = kGivenBackAtOnce;
+}
+
+void trim_caches_often() {
+    constexpr size_t kJemallocs = 65'536;
+    size_t& interval = je_opt_tcache_gc_incr_bytes;
+    if (__atomic_load_n(&interval, __ATOMIC_RELAXED) != kTrimSeldom) return;  // somebody's own
+    __atomic_store_n(&interval, kJemallocs, __ATOMIC_RELAXED);
 }
 
 void give_cache_back() {

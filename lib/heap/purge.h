@@ -4,6 +4,8 @@
 // ours is held meanwhile, and other threads go on allocating.
 #pragma once
 
+#include <cstddef>
+
 namespace mpol::heap {
 
 inline constexpr unsigned kAllArenas = 4096;  // MALLCTL_ARENAS_ALL
@@ -16,6 +18,19 @@ void purge_arena(unsigned arena);
 [[nodiscard]] bool is_purging();
 // In a forked child: whoever was is lost.
 void forget_purges();
+
+// Before jemalloc's first call. Its arena 0 gives free memory back at once where 8 MiB of it lie
+// together, because it is made before malloc_conf is read; the others leave it to the decay, as
+// "oversize_threshold:0" says. A program that replaces blocks of some MiB would fault each of them
+// anew. From now on it takes kGivenBackAtOnce. Under RLIMIT_AS, where regions are small, all stays as
+// it is: jemalloc does not use a free block of some MiB for small objects before it has given it back.
+inline constexpr size_t kGivenBackAtOnce = size_t{16} << 20;
+void let_free_blocks_wait();
+
+// Caches are trimmed seldom until something is asked for: at a rewrite, what they hold may be used
+// again where it lies.
+inline constexpr size_t kTrimSeldom = 1'000'000;  // bytes allocated; as in je_malloc_conf
+void trim_caches_often();
 
 // The calling thread's cache. Flushed, it empties slabs, which become dirty extents after those that
 // were purged when the policy was applied; the helper thread purges these (by the thread itself it

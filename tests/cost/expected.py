@@ -96,10 +96,10 @@ _CASE = ("the check and the jumps of malloc and free or of realloc (6), and what
          "of sizes adds: large ones come by the hooks")
 # Case of bench/allocator: bound. Instructions of an operation, more than under libjemalloc.so.2.
 CASE_ABOVE_JEMALLOC = {
-    "mixed": Bound(10, "instructions", _CASE),
-    "batch": Bound(7, "instructions", _PAIR),
-    "aligned": Bound(12, "instructions", _CASE),
-    "growth": Bound(40, "instructions", _CASE + "; every second step is above 16 KiB (30)"),
+    "mixed": Bound(-150, "instructions", _CASE + "; but caches are trimmed seldom (-230)"),
+    "batch": Bound(4, "instructions", _PAIR + "; but caches are trimmed seldom (-5)"),
+    "aligned": Bound(0, "instructions", _CASE + "; but caches are trimmed seldom (-17)"),
+    "growth": Bound(-2_000, "instructions", _CASE + "; but caches are trimmed seldom"),
     "churn": Bound(
         5_000, "instructions",
         "a thread takes a slot of the segment, learns its own task policy, tells the helper and "

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <thread>
+#include <vector>
 
 #include "mpol/mpol.h"
 #include "workbench.h"
@@ -18,13 +19,12 @@ namespace {
 constexpr size_t kPage = 4096;
 constexpr size_t kInArena = size_t{1} << 20;   // freed, it becomes a dirty extent
 constexpr size_t kInCache = size_t{20} << 10;  // freed, it stays in the thread's cache
-constexpr size_t kPagesMax = kInArena / kPage;
 
 uint64_t resident_verb(uint64_t address, uint64_t size, std::string&) {
-    unsigned char there[kPagesMax];
+    std::vector<unsigned char> there(size / kPage);
     uint64_t pages = 0;
-    if (::mincore(reinterpret_cast<void*>(address), size, there) != 0) return ~uint64_t{0};
-    for (size_t i = 0; i < size / kPage; ++i) pages += there[i] & 1;
+    if (::mincore(reinterpret_cast<void*>(address), size, there.data()) != 0) return ~uint64_t{0};
+    for (const unsigned char page : there) pages += page & 1;
     return pages;
 }
 const Verb resident_registered("resident", resident_verb);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// What jemalloc keeps free, beyond its own defaults: blocks of some MiB in the first thread's
+// arena, and until something is asked for more in threads' caches.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include "workbench.h"
+
+namespace mpol::test {
+namespace {
+
+constexpr size_t kPage = 4096;
+constexpr size_t kMiB = size_t{1} << 20;
+
+uint64_t trimming_verb(uint64_t, uint64_t, std::string&) {
+    using Mallctl = int(const char*, void*, size_t*, void*, size_t);
+    auto* const mallctl = reinterpret_cast<Mallctl*>(::dlsym(RTLD_DEFAULT, "mallctl"));
+    size_t bytes = 0;
+    size_t size = sizeof(bytes);
+    return mallctl("opt.tcache_gc_incr_bytes", &bytes, &size, nullptr, 0) == 0 ? bytes : 0;
+}
+const Verb trimming_registered("trimming", trimming_verb);
+
+constexpr uint64_t kSeldom = 1'000'000;
+constexpr uint64_t kJemallocs = 65'536;
+
+class FreeBlocks : public ::testing::Test {
+  protected:
+    // Nothing decays meanwhile; with -1 nothing would be given back at once, either.
+    static Options slowly_decayed() {
+        Options options;
+        options.environment = {"MALLOC_CONF=dirty_decay_ms:10000000"};
+        return options;
+    }
+    uint64_t allocate_touched(size_t size) {
+        const uint64_t at = bench_.allocate(Workbench::kMain, size);
+        bench_.touch(Workbench::kMain, at, size);
+        return at;
+    }
+    // Of the whole pages of a block, which does not begin at a page. The verb is
+    // rewrite_gives_cached_memory_back_test.cc's.
+    uint64_t resident(uint64_t at, size_t size) {
+        return bench_.run(Workbench::kMain, "resident", (at + kPage) & ~(kPage - 1), size - kPage);
+    }
+
+    Workbench bench_{slowly_decayed()};
+};
+
+}  // namespace
+
+TEST_F(FreeBlocks, OfSomeMebibytesWaitForTheNextAllocation) {
+    constexpr size_t kSize = 12 * kMiB;
+    const uint64_t block = allocate_touched(kSize);
+    bench_.release(Workbench::kMain, block);
+    EXPECT_EQ(resident(block, kSize), kSize / kPage - 1);
+}
+
+TEST_F(FreeBlocks, OfManyMebibytesGoBackAtOnce) {
+    constexpr size_t kSize = 24 * kMiB;
+    const uint64_t block = allocate_touched(kSize);
+    EXPECT_EQ(resident(block, kSize), kSize / kPage - 1);
+    bench_.release(Workbench::kMain, block);
+    EXPECT_EQ(resident(block, kSize), 0U);
+}
+
+TEST(Trimming, OfCachesIsSeldomUntilTheProcessHasAPolicy) {
+    Workbench bench;
+    EXPECT_EQ(bench.run(Workbench::kMain, "trimming"), kSeldom);
+    control::Target target = bench.attach();
+    bench.set_all(target, make_policy(Mode::kBind, {0}));
+    EXPECT_EQ(bench.run(Workbench::kMain, "trimming"), kJemallocs);
+}
+
+TEST(Trimming, OfCachesIsSeldomUntilAThreadHasAPolicy) {
+    Workbench bench;
+    const unsigned worker = bench.start_thread(Workbench::kMain);
+    EXPECT_EQ(bench.run(worker, "trimming"), kSeldom);
+    control::Target target = bench.attach();
+    bench.set_one(target, make_policy(Mode::kBind, {0}), worker);
+    EXPECT_EQ(bench.run(worker, "trimming"), kJemallocs);
+}
+
+TEST(Trimming, OfCachesIsAsTheProgramSays) {
+    Options options;
+    options.environment = {"MALLOC_CONF=tcache_gc_incr_bytes:131072"};
+    Workbench bench{options};
+    EXPECT_EQ(bench.run(Workbench::kMain, "trimming"), 131'072U);
+    control::Target target = bench.attach();
+    bench.set_all(target, make_policy(Mode::kBind, {0}));
+    EXPECT_EQ(bench.run(Workbench::kMain, "trimming"), 131'072U);
+}
+
+}  // namespace mpol::test
