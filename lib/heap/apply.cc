@@ -296,8 +296,8 @@ void apply_pending() {
         (void)fail_point(sys::FailPoint::kApplyBound);
         apply_mutex.unlock();
         if (bound.any) {
-            trim_caches_often();
             // Without the mutex: giving back gigabytes takes the kernel milliseconds.
+            expect_rewrites();
             purge(bound);
             store(local.header.counters[MPOL_CTL_APPLY_NS_LAST], sys::monotonic_ns() - begin);
             (void)fail_point(sys::FailPoint::kApplyReport);
@@ -312,7 +312,7 @@ void apply_pending() {
 }
 
 ScopeId apply_first(int slot) {
-    trim_caches_often();
+    expect_rewrites();
     ScopeId scope = kProcessScope;
     Bound bound;
     {
@@ -344,7 +344,6 @@ void adopt_scope(int slot, ScopeId scope) {
 }
 
 void begin_process() {
-    let_free_blocks_wait();
     store(local.header.process_word, control::next_generation(control::kLive));
     inherit_process(true);
 }

@@ -19,6 +19,7 @@ constinit std::atomic<size_t> name_words[3];
 constinit std::atomic<bool> name_known{false};
 
 constinit std::atomic<uint32_t> purging{0};
+constinit std::atomic<bool> rewrites_expected{false};
 
 bool read_name(size_t (&ret_mib)[3]) {
     if (name_known.load(std::memory_order_acquire)) {
@@ -51,17 +52,17 @@ void forget_purges() {
     purging.store(0, std::memory_order_relaxed);
 }
 
-void let_free_blocks_wait() {
-    constexpr size_t kJemallocs = size_t{8} << 20;  // unless it has read malloc_conf
-    if (je_oversize_threshold != kJemallocs || sys::address_space_limited()) return;
-    je_oversize_threshold = kGivenBackAtOnce;
-}
-
-void trim_caches_often() {
-    constexpr size_t kJemallocs = 65'536;
+void expect_rewrites() {
+    if (rewrites_expected.exchange(true, std::memory_order_relaxed)) return;
+    constexpr size_t kTrimOften = 65'536;
     size_t& interval = je_opt_tcache_gc_incr_bytes;
-    if (__atomic_load_n(&interval, __ATOMIC_RELAXED) != kTrimSeldom) return;  // somebody's own
-    __atomic_store_n(&interval, kJemallocs, __ATOMIC_RELAXED);
+    // Else somebody has asked for another.
+    if (__atomic_load_n(&interval, __ATOMIC_RELAXED) == kTrimSeldom) {
+        __atomic_store_n(&interval, kTrimOften, __ATOMIC_RELAXED);
+    }
+    if (sys::address_space_limited()) return;
+    size_t at_once = kGivenBackAtOnce;
+    je_mallctl("arena.0.oversize_threshold", nullptr, nullptr, &at_once, sizeof(at_once));
 }
 
 void give_cache_back() {

@@ -19,18 +19,18 @@ void purge_arena(unsigned arena);
 // In a forked child: whoever was is lost.
 void forget_purges();
 
-// Before jemalloc's first call. Its arena 0 gives free memory back at once where 8 MiB of it lie
-// together, because it is made before malloc_conf is read; the others leave it to the decay, as
-// "oversize_threshold:0" says. A program that replaces blocks of some MiB would fault each of them
-// anew. From now on it takes kGivenBackAtOnce. Under RLIMIT_AS, where regions are small, all stays as
-// it is: jemalloc does not use a free block of some MiB for small objects before it has given it back.
+// When something is asked for. Until then jemalloc does what it does by itself, but that caches are
+// trimmed seldom (kTrimSeldom, in je_malloc_conf); from then on
+//  - they are trimmed as often as jemalloc does: at a rewrite, what they hold may be used again where
+//    it lies;
+//  - free memory of arena 0 is given back at once where kGivenBackAtOnce lies together, not 8 MiB. (It
+//    is made before malloc_conf is read, whose "oversize_threshold:0" leaves that to the decay.) A
+//    program that replaces blocks of some MiB faults each of them anew otherwise, and a fault is
+//    slower under a policy. Not under RLIMIT_AS, where regions are small: jemalloc uses no free block
+//    of some MiB for small objects before it has given it back.
+inline constexpr size_t kTrimSeldom = 1'000'000;  // bytes allocated
 inline constexpr size_t kGivenBackAtOnce = size_t{16} << 20;
-void let_free_blocks_wait();
-
-// Caches are trimmed seldom until something is asked for: at a rewrite, what they hold may be used
-// again where it lies.
-inline constexpr size_t kTrimSeldom = 1'000'000;  // bytes allocated; as in je_malloc_conf
-void trim_caches_often();
+void expect_rewrites();
 
 // The calling thread's cache. Flushed, it empties slabs, which become dirty extents after those that
 // were purged when the policy was applied; the helper thread purges these (by the thread itself it

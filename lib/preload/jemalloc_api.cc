@@ -32,7 +32,7 @@ extern "C" const char* je_malloc_conf_2_conf_harder;
 const char* je_malloc_conf_2_conf_harder = "retain:true,oversize_threshold:0,percpu_arena:disabled";
 
 // Defaults, which MALLOC_CONF overrides. Pages that are merely MADV_FREE'd keep their old node. Caches
-// that are trimmed for each MB a thread allocates, not each 64 KiB, cost less; see trim_caches_often.
+// that are trimmed for each MB a thread allocates, not each 64 KiB, cost less; see expect_rewrites.
 extern "C" const char* je_malloc_conf;
 const char* je_malloc_conf = "muzzy_decay_ms:0,tcache_gc_incr_bytes:1000000";
 

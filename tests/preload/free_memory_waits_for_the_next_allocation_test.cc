@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What jemalloc keeps free, beyond its own defaults: blocks of some MiB in the first thread's
-// arena, and until something is asked for more in threads' caches.
+// What jemalloc keeps free, beyond its own defaults: until there is a policy more in threads'
+// caches, and from then on blocks of some MiB in the first thread's arena.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
@@ -32,15 +32,15 @@ class FreeBlocks : public ::testing::Test {
         options.environment = {"MALLOC_CONF=dirty_decay_ms:10000000"};
         return options;
     }
-    uint64_t allocate_touched(size_t size) {
-        const uint64_t at = bench_.allocate(Workbench::kMain, size);
-        bench_.touch(Workbench::kMain, at, size);
-        return at;
-    }
-    // Of the whole pages of a block, which does not begin at a page. The verb is
+    // Pages, of the whole ones: a block does not begin at one. The verb is
     // rewrite_gives_cached_memory_back_test.cc's.
-    uint64_t resident(uint64_t at, size_t size) {
-        return bench_.run(Workbench::kMain, "resident", (at + kPage) & ~(kPage - 1), size - kPage);
+    uint64_t resident_when_freed(size_t size) {
+        const uint64_t at = bench_.allocate(Workbench::kMain, size);
+        const uint64_t first = (at + kPage) & ~(kPage - 1);
+        bench_.touch(Workbench::kMain, at, size);
+        EXPECT_EQ(bench_.run(Workbench::kMain, "resident", first, size - kPage), size / kPage - 1);
+        bench_.release(Workbench::kMain, at);
+        return bench_.run(Workbench::kMain, "resident", first, size - kPage);
     }
 
     Workbench bench_{slowly_decayed()};
@@ -48,19 +48,16 @@ class FreeBlocks : public ::testing::Test {
 
 }  // namespace
 
-TEST_F(FreeBlocks, OfSomeMebibytesWaitForTheNextAllocation) {
-    constexpr size_t kSize = 12 * kMiB;
-    const uint64_t block = allocate_touched(kSize);
-    bench_.release(Workbench::kMain, block);
-    EXPECT_EQ(resident(block, kSize), kSize / kPage - 1);
+TEST_F(FreeBlocks, GoBackAtOnceAsUnderPlainJemalloc) {
+    EXPECT_EQ(resident_when_freed(6 * kMiB), 6 * kMiB / kPage - 1);
+    EXPECT_EQ(resident_when_freed(12 * kMiB), 0U);
 }
 
-TEST_F(FreeBlocks, OfManyMebibytesGoBackAtOnce) {
-    constexpr size_t kSize = 24 * kMiB;
-    const uint64_t block = allocate_touched(kSize);
-    EXPECT_EQ(resident(block, kSize), kSize / kPage - 1);
-    bench_.release(Workbench::kMain, block);
-    EXPECT_EQ(resident(block, kSize), 0U);
+TEST_F(FreeBlocks, OfSomeMebibytesWaitForTheNextAllocationUnderAPolicy) {
+    control::Target target = bench_.attach();
+    bench_.set_all(target, make_policy(Mode::kBind, {0}));
+    EXPECT_EQ(resident_when_freed(12 * kMiB), 12 * kMiB / kPage - 1);
+    EXPECT_EQ(resident_when_freed(24 * kMiB), 0U);
 }
 
 TEST(Trimming, OfCachesIsSeldomUntilTheProcessHasAPolicy) {
