@@ -296,8 +296,8 @@ void apply_pending() {
         (void)fail_point(sys::FailPoint::kApplyBound);
         apply_mutex.unlock();
         if (bound.any) {
-            // Without the mutex: giving back gigabytes takes the kernel milliseconds.
             expect_rewrites();
+            // Without the mutex: giving back gigabytes takes the kernel milliseconds.
             purge(bound);
             store(local.header.counters[MPOL_CTL_APPLY_NS_LAST], sys::monotonic_ns() - begin);
             (void)fail_point(sys::FailPoint::kApplyReport);

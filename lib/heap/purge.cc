@@ -54,15 +54,20 @@ void forget_purges() {
 
 void expect_rewrites() {
     if (rewrites_expected.exchange(true, std::memory_order_relaxed)) return;
+    // Each only where nobody has asked for another.
     constexpr size_t kTrimOften = 65'536;
     size_t& interval = je_opt_tcache_gc_incr_bytes;
-    // Else somebody has asked for another.
     if (__atomic_load_n(&interval, __ATOMIC_RELAXED) == kTrimSeldom) {
         __atomic_store_n(&interval, kTrimOften, __ATOMIC_RELAXED);
     }
     if (sys::address_space_limited()) return;
-    size_t at_once = kGivenBackAtOnce;
-    je_mallctl("arena.0.oversize_threshold", nullptr, nullptr, &at_once, sizeof(at_once));
+    constexpr const char* kName = "arena.0.oversize_threshold";
+    constexpr size_t kJemallocs = size_t{8} << 20;
+    size_t at_once = 0;
+    size_t size = sizeof(at_once);
+    if (je_mallctl(kName, &at_once, &size, nullptr, 0) != 0 || at_once != kJemallocs) return;
+    at_once = kGivenBackAtOnce;
+    je_mallctl(kName, nullptr, nullptr, &at_once, sizeof(at_once));
 }
 
 void give_cache_back() {

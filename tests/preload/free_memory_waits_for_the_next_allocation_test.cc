@@ -12,14 +12,22 @@ namespace {
 constexpr size_t kPage = 4096;
 constexpr size_t kMiB = size_t{1} << 20;
 
-uint64_t trimming_verb(uint64_t, uint64_t, std::string&) {
+auto* find_mallctl() {
     using Mallctl = int(const char*, void*, size_t*, void*, size_t);
-    auto* const mallctl = reinterpret_cast<Mallctl*>(::dlsym(RTLD_DEFAULT, "mallctl"));
+    return reinterpret_cast<Mallctl*>(::dlsym(RTLD_DEFAULT, "mallctl"));
+}
+
+uint64_t trimming_verb(uint64_t, uint64_t, std::string&) {
     size_t bytes = 0;
     size_t size = sizeof(bytes);
-    return mallctl("opt.tcache_gc_incr_bytes", &bytes, &size, nullptr, 0) == 0 ? bytes : 0;
+    return find_mallctl()("opt.tcache_gc_incr_bytes", &bytes, &size, nullptr, 0) == 0 ? bytes : 0;
 }
 const Verb trimming_registered("trimming", trimming_verb);
+
+uint64_t give_back_at_verb(uint64_t bytes, uint64_t, std::string&) {
+    return find_mallctl()("arena.0.oversize_threshold", nullptr, nullptr, &bytes, sizeof(bytes));
+}
+const Verb give_back_at_registered("give-back-at", give_back_at_verb);
 
 constexpr uint64_t kSeldom = 1'000'000;
 constexpr uint64_t kJemallocs = 65'536;
@@ -58,6 +66,13 @@ TEST_F(FreeBlocks, OfSomeMebibytesWaitForTheNextAllocationUnderAPolicy) {
     bench_.set_all(target, make_policy(Mode::kBind, {0}));
     EXPECT_EQ(resident_when_freed(12 * kMiB), 12 * kMiB / kPage - 1);
     EXPECT_EQ(resident_when_freed(24 * kMiB), 0U);
+}
+
+TEST_F(FreeBlocks, WaitAsTheProgramSays) {
+    ASSERT_EQ(bench_.run(Workbench::kMain, "give-back-at", 32 * kMiB), 0U);
+    control::Target target = bench_.attach();
+    bench_.set_all(target, make_policy(Mode::kBind, {0}));
+    EXPECT_EQ(resident_when_freed(24 * kMiB), 24 * kMiB / kPage - 1);
 }
 
 TEST(Trimming, OfCachesIsSeldomUntilTheProcessHasAPolicy) {
