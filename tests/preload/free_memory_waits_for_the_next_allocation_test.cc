@@ -40,15 +40,14 @@ class FreeBlocks : public ::testing::Test {
         options.environment = {"MALLOC_CONF=dirty_decay_ms:10000000"};
         return options;
     }
-    // Pages, of the whole ones: a block does not begin at one. The verb is
-    // rewrite_gives_cached_memory_back_test.cc's.
+    // Pages, of the whole ones: a block does not begin at one.
     uint64_t resident_when_freed(size_t size) {
         const uint64_t at = bench_.allocate(Workbench::kMain, size);
         const uint64_t first = (at + kPage) & ~(kPage - 1);
         bench_.touch(Workbench::kMain, at, size);
-        EXPECT_EQ(bench_.run(Workbench::kMain, "resident", first, size - kPage), size / kPage - 1);
+        EXPECT_EQ(bench_.resident(first, size - kPage), size / kPage - 1);
         bench_.release(Workbench::kMain, at);
-        return bench_.run(Workbench::kMain, "resident", first, size - kPage);
+        return bench_.resident(first, size - kPage);
     }
 
     Workbench bench_{slowly_decayed()};

@@ -3,12 +3,10 @@
 // in the threads' caches and in the arenas, so that it is faulted anew; one that is to keep it does
 // not.
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 
 #include <cerrno>
 #include <chrono>
 #include <thread>
-#include <vector>
 
 #include "mpol/mpol.h"
 #include "workbench.h"
@@ -19,15 +17,6 @@ namespace {
 constexpr size_t kPage = 4096;
 constexpr size_t kInArena = size_t{1} << 20;   // freed, it becomes a dirty extent
 constexpr size_t kInCache = size_t{20} << 10;  // freed, it stays in the thread's cache
-
-uint64_t resident_verb(uint64_t address, uint64_t size, std::string&) {
-    std::vector<unsigned char> there(size / kPage);
-    uint64_t pages = 0;
-    if (::mincore(reinterpret_cast<void*>(address), size, there.data()) != 0) return ~uint64_t{0};
-    for (const unsigned char page : there) pages += page & 1;
-    return pages;
-}
-const Verb resident_registered("resident", resident_verb);
 
 class CachedMemory : public ::testing::Test {
   protected:
@@ -45,9 +34,7 @@ class CachedMemory : public ::testing::Test {
         return at;
     }
     // jemalloc does not begin a large object at a page.
-    uint64_t resident(uint64_t at, size_t size) {
-        return bench_.run(0, "resident", at & ~(kPage - 1), size);
-    }
+    uint64_t resident(uint64_t at, size_t size) { return bench_.resident(at & ~(kPage - 1), size); }
 
     // Cached and resident, also when the helper has finished with the rewrite before.
     void cache_memory(unsigned thread) {

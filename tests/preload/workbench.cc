@@ -116,6 +116,15 @@ uint64_t release_many() {
     return 0;
 }
 
+uint64_t resident_pages(void* start, size_t size) {
+    constexpr size_t kPage = 4096;
+    static unsigned char there[(size_t{32} << 20) / kPage];
+    if (size > sizeof(there) * kPage || ::mincore(start, size, there) != 0) return ~uint64_t{0};
+    uint64_t pages = 0;
+    for (size_t i = 0; i < size / kPage; ++i) pages += there[i] & 1;
+    return pages;
+}
+
 // The child answers from now on; the parent goes on when it has ended.
 void become_parent_or_child(pid_t child) {
     if (child == 0) {
@@ -202,6 +211,8 @@ void perform(const Command& command) {
         std::free(pointer);
     } else if (is("touch")) {
         touch(pointer, command.second);
+    } else if (is("resident")) {
+        answer = resident_pages(pointer, command.second);
     } else if (is("mmap")) {
         answer = reinterpret_cast<uint64_t>(::mmap(nullptr, command.first, PROT_READ | PROT_WRITE,
                                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
@@ -325,6 +336,9 @@ void Workbench::release_many(unsigned thread) {
 }
 void Workbench::release(unsigned thread, uint64_t address) {
     run(thread, "free", address);
+}
+uint64_t Workbench::resident(uint64_t address, size_t size) {
+    return run(kMain, "resident", address, size);
 }
 void Workbench::touch(unsigned thread, uint64_t address, size_t size) {
     run(thread, "touch", address, size);

@@ -28,6 +28,8 @@ class Workbench : public Subject {
     void release_many(unsigned thread);
     void release(unsigned thread, uint64_t address);
     void touch(unsigned thread, uint64_t address, size_t size);
+    // Pages of a range of at most 32 MiB that begins at one. Calls no allocator.
+    uint64_t resident(uint64_t address, size_t size);
     uint64_t map(unsigned thread, size_t size);  // mmap, private anonymous
     unsigned start_thread(unsigned creator);     // its number
     void end_thread(unsigned thread);
