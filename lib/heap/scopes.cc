@@ -13,7 +13,7 @@ namespace mpol::heap {
 
 using control::local;
 
-constinit std::atomic<bool> several_scopes{false};
+alignas(64) constinit std::atomic<bool> several_scopes{false};
 
 namespace {
 
@@ -101,8 +101,7 @@ ScopeId take_scope(const Binding& first) {
         return id;
     }
     const auto id = static_cast<ScopeId>(scopes_made.load(std::memory_order_relaxed));
-    const bool allowed = several_scopes.load(std::memory_order_relaxed) || prepare_several_scopes();
-    if (!allowed || id >= kScopesMax || !make_arena(id, first)) {
+    if (id >= kScopesMax || !make_arena(id, first)) {
         control::record_error(MPOL_CTL_ERROR_SCOPE, EAGAIN, id);
         return kProcessScope;
     }

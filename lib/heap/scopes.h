@@ -62,10 +62,6 @@ extern ApplyMutex apply_mutex;
 // goes back.
 extern std::atomic<bool> several_scopes;
 
-// Supplied by whoever links the heap, called before the first thread scope exists; false refuses
-// it. The preloaded library turns its owner check on here.
-[[nodiscard]] bool prepare_several_scopes();
-
 // A scope that no thread has: with an arena, or as the holder of a binding. kProcessScope when
 // there is none to be had. An arena begins with pages of its own, which lie as first says.
 // apply_mutex held.

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 
+#include "heap/je.h"
 #include "heap/owner_table.h"
 #include "heap/scopes.h"
 #include "heap/task.h"
@@ -21,9 +22,22 @@ namespace mpol::preload {
            (owner != heap::OwnerTable::kMixed || heap::owner_of(pointer) != heap::this_task.scope);
 }
 
-// The same for the path that nearly every free takes: one look, no call. False: ask is_foreign.
-[[gnu::always_inline]] inline bool is_surely_own(const void* pointer) {
-    return __builtin_expect(heap::owners.look_up_allocated(pointer) == heap::this_task.scope, 1);
+// What free and sized operator delete do once there are several scopes; fast_path.S jumps here.
+extern "C" [[gnu::visibility("hidden")]] void mpol_free_checked(void* pointer);
+extern "C" [[gnu::visibility("hidden")]] void mpol_free_sized_checked(void* pointer, size_t size);
+
+// Relaxed: a thread that still finds one scope has memory of that one only, or comes to others' by
+// something that orders it after the second one.
+[[gnu::always_inline]] inline bool owners_differ() {
+    return __builtin_expect(heap::several_scopes.load(std::memory_order_relaxed), 0);
+}
+
+[[gnu::always_inline]] inline void release(void* pointer) {
+    return owners_differ() ? mpol_free_checked(pointer) : je_free(pointer);
+}
+[[gnu::always_inline]] inline void release(void* pointer, size_t size) {
+    return owners_differ() ? mpol_free_sized_checked(pointer, size)
+                           : je_je_sdallocx_noflags(pointer, size);
 }
 
 // Stays with its owner while it fits where it is; else moves to the calling thread's scope.

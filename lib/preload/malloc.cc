@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The exported malloc family, malloc(3) and C23: one check, then a jump into jemalloc. free jumps
-// through entries.h, because once the process has several scopes, memory of another one must not
-// enter this thread's cache (foreign.h).
+// The exported malloc family, malloc(3) and C23: one check, then a jump into jemalloc. free asks
+// for the owner once the process has several scopes, because memory of another one must not enter
+// this thread's cache (foreign.h). On x86-64 malloc and free themselves are fast_path.S.
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include "heap/je.h"
 #include "heap/kinds.h"
-#include "preload/entries.h"
+#include "preload/fast_path.h"
 #include "preload/foreign.h"
 #include "preload/slow_path.h"
 
@@ -21,16 +22,17 @@ using mpol::preload::up_to_date;
 using mpol::preload::Way;
 using mpol::preload::way_of;
 
-namespace {
-
-constexpr size_t kPage = 4096;
-
 // Apart, so that the fast path stays a leaf: checks and a jump.
-[[gnu::cold, gnu::noinline]] void* malloc_slow(size_t size) {
+extern "C" [[gnu::visibility("hidden")]] void* mpol_malloc_slow(size_t size);
+extern "C" [[gnu::used, gnu::cold, gnu::noinline]] void* mpol_malloc_slow(size_t size) {
     const SlowPath slow_path;
     void* const large = is_own_large(size) ? allocate_own_large(size) : nullptr;
     return large != nullptr ? large : je_malloc(size);
 }
+
+namespace {
+
+constexpr size_t kPage = 4096;
 
 [[gnu::cold, gnu::noinline]] void* calloc_slow(size_t count, size_t size) {
     const SlowPath slow_path;
@@ -84,17 +86,24 @@ void* or_enomem(void* pointer) {
 
 }  // namespace
 
+#ifdef MPOL_FAST_PATH
+static_assert(offsetof(mpol_ctl_header, epoch) == MPOL_AT_EPOCH);
+static_assert(offsetof(mpol::heap::Task, epoch) == MPOL_AT_TASK_EPOCH);
+static_assert(offsetof(mpol::heap::Task, routed_epoch) == MPOL_AT_TASK_ROUTED_EPOCH);
+static_assert(offsetof(mpol::heap::Task, large_above) == MPOL_AT_TASK_LARGE_ABOVE);
+#else
 MPOL_EXPORT void* malloc(size_t size) {
-    return way_of(size) != Way::kSlow ? je_malloc(size) : malloc_slow(size);
+    return way_of(size) != Way::kSlow ? je_malloc(size) : mpol_malloc_slow(size);
 }
+
+MPOL_EXPORT void free(void* pointer) {
+    return mpol::preload::release(pointer);
+}
+#endif
 
 MPOL_EXPORT void* calloc(size_t count, size_t size) {
     if (!up_to_date()) return calloc_slow(count, size);
     return je_calloc(count, size);
-}
-
-MPOL_EXPORT void free(void* pointer) {
-    return mpol::preload::free_by_entry(pointer);
 }
 
 MPOL_EXPORT void* realloc(void* pointer, size_t size) {

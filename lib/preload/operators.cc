@@ -10,13 +10,14 @@
 #include <new>
 
 #include "heap/je.h"
-#include "preload/entries.h"
+#include "preload/foreign.h"
 #include "preload/slow_path.h"
 
 #define MPOL_EXPORT [[gnu::visibility("default")]]
 
 using mpol::preload::allocate_own_large;
 using mpol::preload::is_own_large;
+using mpol::preload::release;
 using mpol::preload::SlowPath;
 using mpol::preload::Way;
 using mpol::preload::way_of;
@@ -68,17 +69,18 @@ template <class Try>
     return pointer != nullptr ? pointer : new_failed(size, nothrow, caller);
 }
 
-[[gnu::always_inline]] inline void* allocate(size_t size, bool nothrow) {
-    if (way_of(size) == Way::kSlow) {
-        return allocate_slow(size, nothrow, __builtin_return_address(0));
-    }
+[[gnu::always_inline]] inline void* allocate_current(size_t size, bool nothrow, void* caller) {
     // Kept on the stack, where it costs one store: in a register it would cost three instructions.
     volatile size_t wanted = size;
     void* pointer = je_malloc(size);
-    if (__builtin_expect(pointer == nullptr, 0)) {
-        return new_failed(wanted, nothrow, __builtin_return_address(0));
-    }
+    if (__builtin_expect(pointer == nullptr, 0)) return new_failed(wanted, nothrow, caller);
     return pointer;
+}
+
+[[gnu::always_inline]] inline void* allocate(size_t size, bool nothrow) {
+    void* const caller = __builtin_return_address(0);
+    if (way_of(size) == Way::kSlow) return allocate_slow(size, nothrow, caller);
+    return allocate_current(size, nothrow, caller);
 }
 
 void* try_aligned(size_t size, std::align_val_t alignment) {
@@ -102,22 +104,37 @@ void* allocate_aligned(size_t size, std::align_val_t alignment, bool nothrow, vo
     return out_of_memory([=] { return try_aligned(size, alignment); }, nothrow, caller);
 }
 
-[[gnu::always_inline]] inline void release(void* pointer) {
-    mpol::preload::free_by_entry(pointer);
-}
-
-[[gnu::always_inline]] inline void release(void* pointer, size_t size) {
-    mpol::preload::free_sized_by_entry(pointer, size);
-}
-
 }  // namespace
 
+#ifdef MPOL_FAST_PATH
+// Where fast_path.S goes on, with the return address of its own caller.
+extern "C" [[gnu::used, gnu::visibility("hidden")]] void* mpol_new_slow(size_t size) {
+    return allocate_slow(size, false, __builtin_return_address(0));
+}
+extern "C" [[gnu::used, gnu::visibility("hidden")]] void* mpol_new_default(size_t size) {
+    return allocate_current(size, false, __builtin_return_address(0));
+}
+#else
 MPOL_EXPORT void* operator new(size_t size) {
     return allocate(size, false);
 }
 MPOL_EXPORT void* operator new[](size_t size) {
     return allocate(size, false);
 }
+MPOL_EXPORT void operator delete(void* pointer) noexcept {
+    release(pointer);
+}
+MPOL_EXPORT void operator delete[](void* pointer) noexcept {
+    release(pointer);
+}
+MPOL_EXPORT void operator delete(void* pointer, size_t size) noexcept {
+    release(pointer, size);
+}
+MPOL_EXPORT void operator delete[](void* pointer, size_t size) noexcept {
+    release(pointer, size);
+}
+#endif
+
 MPOL_EXPORT void* operator new(size_t size, const std::nothrow_t&) noexcept {
     return allocate(size, true);
 }
@@ -139,23 +156,11 @@ MPOL_EXPORT void* operator new[](size_t size, std::align_val_t alignment,
     return allocate_aligned(size, alignment, true, __builtin_return_address(0));
 }
 
-MPOL_EXPORT void operator delete(void* pointer) noexcept {
-    release(pointer);
-}
-MPOL_EXPORT void operator delete[](void* pointer) noexcept {
-    release(pointer);
-}
 MPOL_EXPORT void operator delete(void* pointer, const std::nothrow_t&) noexcept {
     release(pointer);
 }
 MPOL_EXPORT void operator delete[](void* pointer, const std::nothrow_t&) noexcept {
     release(pointer);
-}
-MPOL_EXPORT void operator delete(void* pointer, size_t size) noexcept {
-    release(pointer, size);
-}
-MPOL_EXPORT void operator delete[](void* pointer, size_t size) noexcept {
-    release(pointer, size);
 }
 MPOL_EXPORT void operator delete(void* pointer, std::align_val_t) noexcept {
     release(pointer);

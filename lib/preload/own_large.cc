@@ -8,7 +8,7 @@
 
 #include "heap/je.h"
 #include "heap/kinds.h"
-#include "preload/entries.h"
+#include "preload/foreign.h"
 
 namespace mpol::preload {
 namespace {
@@ -50,7 +50,7 @@ int in_own_large(int flags) {
 void* realloc_by_size(void* pointer, size_t size) {
     if (pointer == nullptr) return allocate(size);
     if (size == 0) {
-        free_by_entry(pointer);
+        release(pointer);
         return je_malloc(0);
     }
     const size_t wanted = je_nallocx(size, 0);
@@ -60,7 +60,7 @@ void* realloc_by_size(void* pointer, size_t size) {
     void* const moved = allocate(size);
     if (moved == nullptr) return nullptr;
     std::memcpy(moved, pointer, std::min(size, je_sallocx(pointer, 0)));
-    free_by_entry(pointer);
+    release(pointer);
     return moved;
 }
 

@@ -14,10 +14,11 @@ class Bound(NamedTuple):
     reason: str
 
 
-_PAIR = ("one check of the epoch (load, compare with the thread's own copy, branch) in malloc, and "
-         "a jump each into jemalloc: 6; one to spare for another compiler")
-_OPERATORS = ("the check and the jumps of malloc, and a frame and a test for the new-handler "
-              "around jemalloc's malloc, which libjemalloc's operator has inlined: 10; two to spare")
+_PAIR = ("one check of the epoch (two loads, compare with the thread's own copy, branch) in malloc, "
+         "and in free the question whether there are several scopes (compare, branch), each with "
+         "jemalloc's own instructions behind it: 6; one to spare, which calloc's jump takes")
+_OPERATORS = ("the checks of malloc and free; sized delete, by jemalloc's shorter way, takes less than "
+              "libjemalloc's own")
 _SCOPES = ("once a thread has a policy of its own, every free looks its pointer's owner up (shift, "
            "mask, load, compare with the thread's scope): 9 more than the 6 without scopes")
 _SCOPED_OPERATORS = "the 9 of the owner's look-up, on top of what operators may cost"
@@ -28,10 +29,10 @@ PAIR_ABOVE_JEMALLOC = {
     "malloc-batch": Bound(7, "instructions", _PAIR),
     "calloc": Bound(7, "instructions", _PAIR),
     "calloc-batch": Bound(7, "instructions", _PAIR),
-    "new": Bound(12, "instructions", _OPERATORS),
-    "new-batch": Bound(12, "instructions", _OPERATORS),
-    "sized": Bound(12, "instructions", _OPERATORS),
-    "sized-batch": Bound(12, "instructions", _OPERATORS),
+    "new": Bound(7, "instructions", _OPERATORS),
+    "new-batch": Bound(7, "instructions", _OPERATORS),
+    "sized": Bound(2, "instructions", _OPERATORS),
+    "sized-batch": Bound(2, "instructions", _OPERATORS),
 }
 
 # The same, in a process where a thread has its own policy; the freeing thread is the owner.
@@ -40,10 +41,10 @@ OWNER_PAIR_ABOVE_JEMALLOC = {
     "malloc-batch": Bound(17, "instructions", _SCOPES),
     "calloc": Bound(17, "instructions", _SCOPES),
     "calloc-batch": Bound(17, "instructions", _SCOPES),
-    "new": Bound(20, "instructions", _SCOPED_OPERATORS),
-    "new-batch": Bound(20, "instructions", _SCOPED_OPERATORS),
-    "sized": Bound(20, "instructions", _SCOPED_OPERATORS),
-    "sized-batch": Bound(20, "instructions", _SCOPED_OPERATORS),
+    "new": Bound(17, "instructions", _SCOPED_OPERATORS),
+    "new-batch": Bound(17, "instructions", _SCOPED_OPERATORS),
+    "sized": Bound(11, "instructions", _SCOPED_OPERATORS),
+    "sized-batch": Bound(11, "instructions", _SCOPED_OPERATORS),
 }
 
 _LARGE_APART = ("a thread with another policy for its large allocations chooses by size: the other "
@@ -52,7 +53,7 @@ _LARGE_APART = ("a thread with another policy for its large allocations chooses 
 # The same, of a thread with large>=SIZE of its own.
 LARGE_APART_PAIR_ABOVE_JEMALLOC = {
     "malloc": Bound(20, "instructions", _LARGE_APART),
-    "new": Bound(24, "instructions", _LARGE_APART),
+    "new": Bound(20, "instructions", _LARGE_APART),
 }
 
 _FOREIGN = ("the owner's look-up of the free (20), its size for the bound in bytes, a place in the "
@@ -92,8 +93,8 @@ SEGMENT_BYTES_EACH_THREAD = Bound(
     256, "bytes resident",
     "a slot, in pages of 16: nothing of a segment is resident before a thread needs it")
 
-_CASE = ("the check and the jumps of malloc and free or of realloc (6), and what the case's own mix "
-         "of sizes adds: large ones come by the hooks")
+_CASE = ("the checks of malloc and free or of realloc (6), and what the case's own mix of sizes adds: "
+         "large ones come by the hooks")
 # Case of bench/allocator: bound. Instructions of an operation, more than under libjemalloc.so.2.
 CASE_ABOVE_JEMALLOC = {
     "mixed": Bound(-150, "instructions", _CASE + "; but caches are trimmed seldom (-230)"),

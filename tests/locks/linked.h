@@ -19,7 +19,7 @@
 #include "heap/je.h"
 #include "heap/placed.h"
 #include "policy/policy.h"
-#include "preload/entries.h"
+#include "preload/foreign.h"
 #include "preload/slow_path.h"
 #include "sys/sys.h"
 
@@ -33,7 +33,7 @@ inline void* allocate(size_t size) {
     return je_malloc(size);
 }
 inline void release(void* pointer) {
-    __atomic_load_n(&preload::entries.free, __ATOMIC_ACQUIRE)(pointer);
+    preload::release(pointer);
 }
 
 inline void* map_pages(size_t pages, void* at = nullptr) {
