@@ -58,16 +58,15 @@ void leave_for_process() {
 
 void save_task_policy() {
     Task& task = this_task;
-    if (task.task_policy_saved) return;
-    if (sys::get_mempolicy(task.saved_mode_word, task.saved_nodes) != 0) return;
-    task.task_policy_saved = true;
+    SavedTaskPolicy& before = task.before_us;
+    if (before.saved) return;
+    before.saved = sys::get_mempolicy(before.mode_word, before.nodes) == 0;
 }
 
 // The saved policy is the program's; without a saved one nothing was ever changed.
 void restore_task_policy() {
-    if (this_task.task_policy_saved) {
-        sys::set_mempolicy(this_task.saved_mode_word, this_task.saved_nodes);
-    }
+    const SavedTaskPolicy& before = this_task.before_us;
+    if (before.saved) sys::set_mempolicy(before.mode_word, before.nodes);
 }
 
 // scope: whose memory follows the policy. What it is bound to has been rebound when the cpuset
@@ -191,46 +190,50 @@ void Task::come_again(uint32_t seen) {
 Inheritance inheritance() {
     const Task& task = this_task;
     Inheritance from;
-    from.task_policy_saved = task.task_policy_saved;
-    from.saved_mode_word = task.saved_mode_word;
-    from.saved_nodes = task.saved_nodes;
+    if (task.before_us.saved) from.before_us = task.before_us;
     from.process_generation = task.process_generation;
     if (task.slot < 0) return from;
-    from.placed = placed_kinds();
-    from.own.cleared = __atomic_load_n(&local.header.cleared, __ATOMIC_SEQ_CST);
-    uint64_t word = 0;
     const auto slot = static_cast<unsigned>(task.slot);
-    from.own.has_policy =
-        control::latch_read(control::slot_latch(local, slot), from.own.policy.words, word) &&
+    const mpol_ctl_slot& row = local.slots[slot];
+    if ((load(row.word) & kHasPolicy) == 0 && load(row.kinds) == 0 && placed_kinds() == 0) {
+        return from;
+    }
+    Inherited& inherited = from.own.emplace();
+    inherited.placed = placed_kinds();
+    control::Heritage& own = inherited.own;
+    own.cleared = __atomic_load_n(&local.header.cleared, __ATOMIC_SEQ_CST);
+    uint64_t word = 0;
+    own.has_policy =
+        control::latch_read(control::slot_latch(local, slot), own.policy.words, word) &&
         (word & kHasPolicy) != 0;
     for (const Kind kind : {Kind::kLarge, Kind::kStack, Kind::kMmap}) {
-        if (kind == Kind::kLarge && !(from.own.has_policy && task.large_wanted)) continue;
-        inherit_own_kind(kind, from.own.kinds);
+        if (kind == Kind::kLarge && !(own.has_policy && task.large_wanted)) continue;
+        inherit_own_kind(kind, own.kinds);
     }
-    if (from.own.has_policy) from.own.saved = saved_of(slot, word, from.own.policy);
+    if (own.has_policy) own.saved = saved_of(slot, word, own.policy);
     return from;
 }
 
 void begin_task(const Inheritance& from) {
     Task& task = this_task;
-    task.task_policy_saved = from.task_policy_saved;
-    task.saved_mode_word = from.saved_mode_word;
-    task.saved_nodes = from.saved_nodes;
+    static constexpr control::Heritage kNothing{};
+    const control::Heritage& own = from.own ? from.own->own : kNothing;
+    if (from.before_us.saved) task.before_us = from.before_us;
     // The kernel has copied the creator's task policy; there is nothing to do again.
-    if (!from.own.has_policy) task.process_generation = from.process_generation;
+    if (!own.has_policy) task.process_generation = from.process_generation;
     uint64_t opened = 0;
     {
         const Inside inside(slot_gate);
-        task.slot = control::claim_slot(from.own, &opened);
+        task.slot = control::claim_slot(own, &opened);
     }
     task.slotless = task.slot < 0;
     if (task.slotless) {
         control::count(MPOL_CTL_SLOTLESS_THREADS);
-    } else if (!from.own.has_policy) {
+    } else if (!own.has_policy) {
         task.own_generation = opened;
     }
     if (task.slot >= 0) store(local.slots[task.slot].process_seen, task.process_generation);
-    adopt_placed(from.placed);
+    adopt_placed(from.own ? from.own->placed : 0);
     if (task.owned_scope != kProcessScope && task.slot >= 0) {
         adopt_scope(task.slot, task.owned_scope);
         adopt_own_large();

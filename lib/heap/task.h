@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "control/saved.h"
 #include "control/slots.h"
@@ -15,6 +16,13 @@
 #include "heap/scopes.h"
 
 namespace mpol::heap {
+
+// A thread's kernel task policy as it was before the first change by us.
+struct SavedTaskPolicy {
+    bool saved = false;
+    int mode_word = 0;
+    NodeMask nodes{};
+};
 
 struct Task {
     static constexpr uint32_t kNoEpoch = ~uint32_t{0};  // that no segment begins with
@@ -24,19 +32,17 @@ struct Task {
     ScopeId scope = kProcessScope;
     bool in_slow_path = false;
     bool exited = false;
-    bool slotless = false;  // all slots were taken: it follows the process
+    bool slotless = false;   // all slots were taken: it follows the process
     uint32_t due_epoch = 0;  // with cache_due: that it has acted on, but for the cache
     bool cache_due = false;  // its cache holds what was placed before a rewrite
     bool arena_switched = false;
-    bool task_policy_saved = false;
     int slot = control::kNoSlot;
-    unsigned automatic_arena = 0;   // where it was before it had a scope
+    unsigned automatic_arena = 0;  // where it was before it had a scope
     ScopeId owned_scope = kProcessScope;
-    uintptr_t descriptor = 0;       // pthread_self() of a thread whose stack is not the main one
+    uintptr_t descriptor = 0;  // pthread_self() of a thread whose stack is not the main one
     uint64_t own_generation = 0;
     uint64_t process_generation = 0;
-    int saved_mode_word = 0;        // kernel task policy of before the first change by us
-    NodeMask saved_nodes{};
+    SavedTaskPolicy before_us;
     // Hot in a thread whose large allocations have a policy of their own (own_large.h): the epoch
     // that it has acted on, while `epoch` is one that never comes; and above how many bytes they
     // begin.
@@ -65,15 +71,19 @@ struct OwnStack {
     uint64_t generation = 0;
 };
 
-// What a thread hands to one that it creates: as in the kernel, a copy of its policy.
-struct Inheritance {
+// What a thread of its own policies hands to one that it creates: as in the kernel, a copy.
+struct Inherited {
     control::Heritage own{};
     OwnStack stack{};     // of the thread that is created
     uint32_t placed = 0;  // bits of kinds; for a forked child's thread, which is the same one
-    bool task_policy_saved = false;
-    int saved_mode_word = 0;
-    NodeMask saved_nodes{};
+};
+
+// What a thread hands to one that it creates. Most have no policy of their own: what both threads'
+// processors look at is small then.
+struct Inheritance {
     uint64_t process_generation = 0;  // that the creator's kernel task policy reflects
+    SavedTaskPolicy before_us{};
+    std::optional<Inherited> own;
 };
 [[nodiscard]] Inheritance inheritance();
 

@@ -131,6 +131,7 @@ bool helper_runs() {
 
 void start_helper() {
     if (real_pthread_create() == nullptr) return;  // Before the constructor.
+    if (state.load(std::memory_order_relaxed) != State::kNone) return;  // Writes nothing then.
     State none = State::kNone;
     if (!state.compare_exchange_strong(none, State::kStarting, std::memory_order_acq_rel)) return;
     if (turned_off()) return;  // kStarting for good.

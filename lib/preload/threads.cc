@@ -45,7 +45,14 @@ alignas(4096) constinit OwnStack own_stacks[kOwnThreads]{};
 constinit bool own_stack_used[kOwnThreads]{};
 
 constinit std::atomic<PthreadCreate*> next_pthread_create{nullptr};
-constinit std::atomic<int> living{0};  // Counted from their creation on.
+
+// What the processors of a creator and of its thread both write, in one cache line.
+struct alignas(64) Shared {
+    std::atomic<int> living{0};                // threads, counted from their creation on
+    std::atomic<unsigned> own_starts_used{0};  // a bit each; see new_start
+};
+constinit Shared shared;
+
 // Written when the process has one thread: by fork's child, and by its first allocator call.
 constinit heap::Inheritance heirloom;
 constinit std::atomic<bool> key_made{false};
@@ -60,12 +67,13 @@ void on_exit(void*) {
     heap::mark_thread(task.slot, 0, 0);
     heap::end_task();
     task.in_slow_path = false;
-    if (living.fetch_sub(1, std::memory_order_acq_rel) == 1) stop_helper();
+    if (shared.living.fetch_sub(1, std::memory_order_acq_rel) == 1) stop_helper();
 }
 
 void join(const heap::Inheritance& from) {
     heap::begin_task(from);
-    heap::mark_thread(heap::this_task.slot, heap::this_task.descriptor, from.stack.placer);
+    heap::mark_thread(heap::this_task.slot, heap::this_task.descriptor,
+                      from.own ? from.own->stack.placer : 0);
     if (key_made.load(std::memory_order_acquire)) pthread_setspecific(exit_key, &exit_key);
 }
 
@@ -88,20 +96,18 @@ struct Start {
 };
 
 // For as many threads as begin at the same time; the heap serves the rest. A block of the heap's
-// crosses from the creator's cache to that of the thread, which is a third of what this library adds
-// to a thread's life.
+// crosses from the creator's cache to that of the thread, which is a third of what this library
+// adds to a thread's life.
 constexpr unsigned kOwnStarts = 8;
 alignas(Start) constinit char own_starts[kOwnStarts][sizeof(Start)]{};
-constinit std::atomic<unsigned> own_starts_used{0};  // a bit each
 
 // Uninitialised; nullptr: no memory.
 void* new_start() {
-    unsigned used = own_starts_used.load(std::memory_order_relaxed);
+    unsigned used = shared.own_starts_used.load(std::memory_order_relaxed);
     while (used != (1U << kOwnStarts) - 1) {
         const int free = __builtin_ctz(~used);
-        if (own_starts_used.compare_exchange_weak(used, used | 1U << free,
-                                                  std::memory_order_acquire,
-                                                  std::memory_order_relaxed)) {
+        if (shared.own_starts_used.compare_exchange_weak(
+                used, used | 1U << free, std::memory_order_acquire, std::memory_order_relaxed)) {
             return own_starts[free];
         }
     }
@@ -112,20 +118,23 @@ void delete_start(Start* start) {
     const uintptr_t offset =
         reinterpret_cast<uintptr_t>(start) - reinterpret_cast<uintptr_t>(own_starts);
     if (offset >= sizeof(own_starts)) return je_free(start);
-    own_starts_used.fetch_and(~(1U << (offset / sizeof(Start))), std::memory_order_release);
+    shared.own_starts_used.fetch_and(~(1U << (offset / sizeof(Start))), std::memory_order_release);
 }
 
 void* trampoline(void* opaque) {
-    auto* const given = static_cast<Start*>(opaque);
-    const Start start = *given;
+    auto* const start = static_cast<Start*>(opaque);
     heap::this_task.in_slow_path = true;
-    delete_start(given);
     heap::this_task.descriptor = static_cast<uintptr_t>(pthread_self());
-    join(start.from);
-    if (heap::stacks_concerned()) bind_own_stack(start.from.stack);
+    join(start->from);
+    if (heap::stacks_concerned()) {
+        bind_own_stack(start->from.own ? start->from.own->stack : heap::OwnStack{});
+    }
+    auto* const routine = start->routine;
+    void* const argument = start->argument;
+    delete_start(start);
     heap::this_task.in_slow_path = false;
     check();
-    return start.routine(start.argument);
+    return routine(argument);
 }
 
 }  // namespace
@@ -169,7 +178,7 @@ int create_own_thread(OwnThread which, void* (*body)(void*)) {
 }
 
 void adopt_thread() {
-    if (living.fetch_add(1, std::memory_order_acq_rel) != 0) return join({});
+    if (shared.living.fetch_add(1, std::memory_order_acq_rel) != 0) return join({});
     flush_inherited();
     const heap::Inheritance from = heirloom;
     heirloom = {};
@@ -177,12 +186,12 @@ void adopt_thread() {
 }
 
 void forget_threads(const heap::Inheritance& of_survivor) {
-    living.store(0, std::memory_order_release);
+    shared.living.store(0, std::memory_order_release);
     std::fill(std::begin(own_stack_used), std::end(own_stack_used), false);
-    own_starts_used.store(0, std::memory_order_relaxed);
+    shared.own_starts_used.store(0, std::memory_order_relaxed);
     heirloom = of_survivor;
-    heirloom.process_generation = 0;  // Counted anew in the child's segment.
-    heirloom.own.cleared = 0;         // So is that.
+    heirloom.process_generation = 0;                  // Counted anew in the child's segment.
+    if (heirloom.own) heirloom.own->own.cleared = 0;  // So is that.
 }
 
 }  // namespace mpol::preload
@@ -202,12 +211,12 @@ extern "C" [[gnu::visibility("default")]] int pthread_create(pthread_t* thread,
     void* const memory = preload::new_start();
     if (memory == nullptr) return EAGAIN;
     auto* const start = new (memory) preload::Start{routine, argument, heap::inheritance()};
-    start->from.stack = heap::own_stack();
+    if (start->from.own) start->from.own->stack = heap::own_stack();
     // Here, or a creator that exits before its thread has started would be taken for the last one.
-    preload::living.fetch_add(1, std::memory_order_acq_rel);
+    preload::shared.living.fetch_add(1, std::memory_order_acq_rel);
     const int err = next(thread, attributes, preload::trampoline, start);
     if (err == 0) return 0;
-    preload::living.fetch_sub(1, std::memory_order_acq_rel);
+    preload::shared.living.fetch_sub(1, std::memory_order_acq_rel);
     preload::delete_start(start);
     return err;
 }
