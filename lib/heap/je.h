@@ -22,6 +22,10 @@ void je_dallocx(void* pointer, int flags);
 void je_sdallocx(void* pointer, size_t size, int flags);
 // Private to jemalloc, and what its own sized operator delete calls.
 void je_je_sdallocx_noflags(void* pointer, size_t size);
+// Private to jemalloc: where je_free and sized delete go on when the thread's cache can't take the
+// block.
+void je_free_default(void* pointer);
+void je_sdallocx_default(void* pointer, size_t size, int flags);
 size_t je_nallocx(size_t size, int flags);
 int je_mallctl(const char* name, void* old, size_t* old_size, void* new_value, size_t new_size);
 int je_mallctlnametomib(const char* name, size_t* mib, size_t* length);
@@ -41,7 +45,9 @@ void je_malloc_stats_print(void (*write)(void*, const char*), void* opaque, cons
 namespace mpol::heap {
 
 // jemalloc.h's flag encodings.
-constexpr int arena_flag(unsigned arena) { return static_cast<int>((arena + 1) << 20); }
+constexpr int arena_flag(unsigned arena) {
+    return static_cast<int>((arena + 1) << 20);
+}
 inline constexpr int kNoTcache = 1 << 8;  // MALLOCX_TCACHE_NONE: MALLOCX_TCACHE(-1)
 
 using ExtentAlloc = void*(struct ExtentHooks*, void* new_addr, size_t size, size_t alignment,

@@ -21,6 +21,10 @@
         .hidden mpol_new_default
         .hidden mpol_free_checked
         .hidden mpol_free_sized_checked
+        .hidden mpol_free_default
+        .hidden mpol_free_sized_default
+        .hidden mpol_free_own
+        .hidden mpol_free_sized_own
 
 .macro BEGIN name:vararg
         .globl  \name
@@ -70,7 +74,8 @@ BEGIN malloc
         NOT_CURRENT mpol_malloc_slow
 END malloc
 
-/* void free(void* pointer), and void operator delete(void* pointer), also of arrays */
+/* void free(void* pointer), and void operator delete(void* pointer), also of arrays. In it begins
+   what frees the thread's own memory. */
         .p2align 6
         .skip   32, 0xcc
 BEGIN free
@@ -79,8 +84,10 @@ BEGIN _ZdaPv
         .cfi_startproc
         _CET_ENDBR
         ASK_FOR_OWNER mpol_free_checked
-        JE_FREE
+BEGIN mpol_free_own
+        JE_FREE default=mpol_free_default
 END free
+        .size   mpol_free_own, . - mpol_free_own
         .size   _ZdlPv, . - _ZdlPv
         .size   _ZdaPv, . - _ZdaPv
 
@@ -104,8 +111,10 @@ BEGIN _ZdaPvm
         .cfi_startproc
         _CET_ENDBR
         ASK_FOR_OWNER mpol_free_sized_checked
-        JE_FREE_SIZED
+BEGIN mpol_free_sized_own
+        JE_FREE_SIZED default=mpol_free_sized_default
 END _ZdlPvm
+        .size   mpol_free_sized_own, . - mpol_free_sized_own
         .size   _ZdaPvm, . - _ZdaPvm
 
         .section .note.GNU-stack, "", @progbits

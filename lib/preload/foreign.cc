@@ -20,21 +20,21 @@ constexpr int kTcacheBits = 0xfff << 8;
 
 // Apart, so that the owner's path is a leaf.
 [[gnu::noinline]] void free_others(void* pointer) {
-    return is_foreign(pointer) ? free_foreign(pointer) : je_free(pointer);
+    return is_foreign(pointer) ? free_foreign(pointer) : mpol_free_own(pointer);
 }
 
 [[gnu::noinline]] void free_sized_others(void* pointer, size_t size) {
-    return is_foreign(pointer) ? free_foreign(pointer) : je_je_sdallocx_noflags(pointer, size);
+    return is_foreign(pointer) ? free_foreign(pointer) : mpol_free_sized_own(pointer, size);
 }
 
 }  // namespace
 
 extern "C" [[gnu::used]] void mpol_free_checked(void* pointer) {
-    return is_surely_own(pointer) ? je_free(pointer) : free_others(pointer);
+    return is_surely_own(pointer) ? mpol_free_own(pointer) : free_others(pointer);
 }
 
 extern "C" [[gnu::used]] void mpol_free_sized_checked(void* pointer, size_t size) {
-    return is_surely_own(pointer) ? je_je_sdallocx_noflags(pointer, size)
+    return is_surely_own(pointer) ? mpol_free_sized_own(pointer, size)
                                   : free_sized_others(pointer, size);
 }
 

@@ -14,7 +14,8 @@
 
 namespace mpol::preload {
 
-// With one scope every owner is the process, so this is false without asking whether there are more.
+// With one scope every owner is the process, so this is false without asking whether there are
+// more.
 [[gnu::always_inline]] inline bool is_foreign(const void* pointer) {
     const heap::ScopeId owner = heap::owners.look_up(pointer);
     if (__builtin_expect(owner == heap::this_task.scope, 1)) return false;
@@ -22,7 +23,21 @@ namespace mpol::preload {
            (owner != heap::OwnerTable::kMixed || heap::owner_of(pointer) != heap::this_task.scope);
 }
 
-// What free and sized operator delete do once there are several scopes; fast_path.S jumps here.
+// What free and sized operator delete do with the thread's own: jemalloc's, but that a thread which
+// only frees gets a cache.
+#ifdef MPOL_FAST_PATH
+extern "C" [[gnu::visibility("hidden")]] void mpol_free_own(void* pointer);
+extern "C" [[gnu::visibility("hidden")]] void mpol_free_sized_own(void* pointer, size_t size);
+#else
+inline void mpol_free_own(void* pointer) {
+    je_free(pointer);
+}
+inline void mpol_free_sized_own(void* pointer, size_t size) {
+    je_je_sdallocx_noflags(pointer, size);
+}
+#endif
+
+// What they do once there are several scopes; fast_path.S jumps here.
 extern "C" [[gnu::visibility("hidden")]] void mpol_free_checked(void* pointer);
 extern "C" [[gnu::visibility("hidden")]] void mpol_free_sized_checked(void* pointer, size_t size);
 
@@ -33,11 +48,11 @@ extern "C" [[gnu::visibility("hidden")]] void mpol_free_sized_checked(void* poin
 }
 
 [[gnu::always_inline]] inline void release(void* pointer) {
-    return owners_differ() ? mpol_free_checked(pointer) : je_free(pointer);
+    return owners_differ() ? mpol_free_checked(pointer) : mpol_free_own(pointer);
 }
 [[gnu::always_inline]] inline void release(void* pointer, size_t size) {
     return owners_differ() ? mpol_free_sized_checked(pointer, size)
-                           : je_je_sdallocx_noflags(pointer, size);
+                           : mpol_free_sized_own(pointer, size);
 }
 
 // Stays with its owner while it fits where it is; else moves to the calling thread's scope.

@@ -65,6 +65,25 @@ using Align = void*(size_t alignment, size_t size);
     return je_posix_memalign(ret_pointer, alignment, size);
 }
 
+#ifdef MPOL_FAST_PATH
+// jemalloc gives a thread its cache when it first allocates. One that only frees what others have
+// allocated takes a lock for each block then, the allocating thread's among them: it is given one
+// after so many, which is when it has paid for making it.
+constexpr unsigned kFreesWithoutCache = 256;
+
+[[gnu::cold, gnu::noinline]] void give_cache() {
+    const mpol::heap::Task& task = mpol::heap::this_task;
+    if (!task.in_slow_path && !task.exited) je_free(je_malloc(1));
+}
+
+// A thread with a cache comes by seldom. It notices here what was published when it only frees.
+void look_after_cache() {
+    unsigned& frees = mpol::heap::this_task.frees_by_default;
+    if (frees > kFreesWithoutCache) return mpol::preload::check();
+    if (++frees == kFreesWithoutCache) give_cache();
+}
+#endif
+
 // jemalloc 5.3 leaves errno alone when these fail; malloc(3) says ENOMEM.
 void* or_enomem(void* pointer) {
     if (pointer == nullptr) errno = ENOMEM;
@@ -91,6 +110,18 @@ static_assert(offsetof(mpol_ctl_header, epoch) == MPOL_AT_EPOCH);
 static_assert(offsetof(mpol::heap::Task, epoch) == MPOL_AT_TASK_EPOCH);
 static_assert(offsetof(mpol::heap::Task, routed_epoch) == MPOL_AT_TASK_ROUTED_EPOCH);
 static_assert(offsetof(mpol::heap::Task, large_above) == MPOL_AT_TASK_LARGE_ABOVE);
+
+// Where jemalloc's own go on when the thread's cache can't take the block.
+extern "C" [[gnu::used, gnu::visibility("hidden")]] void mpol_free_default(void* pointer) {
+    look_after_cache();
+    je_free_default(pointer);
+}
+extern "C" [[gnu::used, gnu::visibility("hidden")]] void mpol_free_sized_default(void* pointer,
+                                                                                 size_t size,
+                                                                                 int flags) {
+    look_after_cache();
+    je_sdallocx_default(pointer, size, flags);
+}
 #else
 MPOL_EXPORT void* malloc(size_t size) {
     return way_of(size) != Way::kSlow ? je_malloc(size) : mpol_malloc_slow(size);

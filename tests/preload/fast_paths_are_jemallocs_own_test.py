@@ -72,13 +72,16 @@ class FastPath(unittest.TestCase):
         self.expect_own("malloc", "je_malloc", 4)
 
     def test_free(self):
-        self.expect_own(self.shown("free", "_ZdlPv", "_ZdaPv"), "je_free", 2)
+        self.assertEqual(len(instructions(self.shown("free", "_ZdlPv", "_ZdaPv"))), 2)
+        self.expect_own("mpol_free_own", "je_free", 0, "mpol_free_default")
 
     def test_new(self):
         self.expect_own(self.shown("_Znwm", "_Znam"), "je_malloc", 4, "mpol_new_default")
 
     def test_sized_delete(self):
-        self.expect_own(self.shown("_ZdlPvm", "_ZdaPvm"), "je_je_sdallocx_noflags", 2)
+        self.assertEqual(len(instructions(self.shown("_ZdlPvm", "_ZdaPvm"))), 2)
+        self.expect_own("mpol_free_sized_own", "je_je_sdallocx_noflags", 0,
+                        "mpol_free_sized_default")
 
 
 class Refusals(unittest.TestCase):
