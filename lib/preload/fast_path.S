@@ -98,7 +98,7 @@ BEGIN _Znam
         .cfi_startproc
         _CET_ENDBR
         CHECK   mpol_new_slow
-        JE_MALLOC default=mpol_new_default
+        JE_MALLOC default=mpol_new_default, whole=mpol_new_default
         NOT_CURRENT mpol_new_slow
 END _Znwm
         .size   _Znam, . - _Znam

@@ -94,16 +94,19 @@ class Refusals(unittest.TestCase):
             subprocess.run(["ar", "rc", archive, f"{folder}/some.o"], check=True)
             done = subprocess.run([INLINE, archive, f"{folder}/je_inline.h"], check=True, text=True,
                                   stderr=subprocess.PIPE)
-            # Whatever was moved, fast_path.S can be made of it.
+            # Whatever was moved, fast_path.S can be made of it, and new's own part is in it.
             subprocess.run([*CC, f"-I{folder}", f"-I{LIB}", "-c", FAST_PATH, "-o",
                             f"{folder}/fast_path.o"], check=True)
+            relocations = subprocess.run(["readelf", "-rW", f"{folder}/fast_path.o"], check=True,
+                                         stdout=subprocess.PIPE, text=True).stdout
+            self.assertIn("mpol_new_default", relocations)
             with open(f"{folder}/je_inline.h", encoding="ascii") as made:
                 return done.stderr, made.read()
 
     def expect_jump(self, code, why, language="c"):
         said, made = self.inline(code, language)
         self.assertRegex(said, f"je_malloc is jumped to, because of {why}.* in some.a")
-        self.assertIn(".macro JE_MALLOC default\njmp je_malloc\n.endm", made)
+        self.assertIn(".macro JE_MALLOC default=, whole=je_malloc\njmp \\whole\n.endm", made)
 
     def test_no_such_function(self):
         self.expect_jump("int nothing;", "nothing of that name")
@@ -136,7 +139,7 @@ class Refusals(unittest.TestCase):
                                     int f(int); int je_malloc(int n) {
                                         return n > shared ? f(n) : n * 3; }""")
         self.assertNotIn("je_malloc is", said)
-        self.assertIn(".macro JE_MALLOC default=f\n", made)
+        self.assertIn(".macro JE_MALLOC default=f, whole=\n", made)
 
 
 if __name__ == "__main__":
