@@ -4,6 +4,7 @@
 import glob
 import os
 import platform
+import resource
 import subprocess
 import time
 
@@ -50,7 +51,29 @@ def package_version(package):
     return done.stdout or None
 
 
+def _spent():
+    """Seconds since some time: on the wall, all processors' work, the host's share, and what of the work
+    was this program's and its children's."""
+    fields = first_line("/proc/stat", "").split()[1:]
+    user, nice, system, _idle, _iowait, irq, softirq, stolen = (
+        int(each) / os.sysconf("SC_CLK_TCK") for each in (fields + ["0"] * 8)[:8])
+    own = sum(sum(resource.getrusage(whose)[:2])
+              for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return time.monotonic(), user + nice + system + irq + softirq, stolen, own
+
+
+_BEGIN = _spent()
+
+
+def others():
+    """Shares of the processors' time since this program began: what other work had, and the host."""
+    wall, work, stolen, own = (now - then for now, then in zip(_spent(), _BEGIN))
+    whole = max(wall, 1e-9) * (os.cpu_count() or 1)
+    return max(0.0, work - own) / whole, stolen / whole
+
+
 def facts(root):
+    other_work, host = others()
     return {
         "processor": processor(),
         "processors": len(os.sched_getaffinity(0)),
@@ -62,7 +85,8 @@ def facts(root):
         "governor": first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "unknown"),
         "huge_pages": first_line("/sys/kernel/mm/transparent_hugepage/enabled", "unknown"),
         "virtual": " hypervisor" in open("/proc/cpuinfo", encoding="utf-8").read(),
-        "load": os.getloadavg()[0],
+        "other_work": other_work,
+        "host": host,
         "commit": commit(root),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
