@@ -11,6 +11,7 @@
 #include "preload/fast_path.h"
 #include "preload/foreign.h"
 #include "preload/slow_path.h"
+#include "sys/sys.h"
 
 #define MPOL_EXPORT extern "C" [[gnu::visibility("default")]]
 
@@ -72,6 +73,7 @@ using Align = void*(size_t alignment, size_t size);
 constexpr unsigned kFreesWithoutCache = 256;
 
 [[gnu::cold, gnu::noinline]] void give_cache() {
+    const mpol::sys::ErrnoGuard guard;  // free(3) keeps it, whether or not there is memory.
     const mpol::heap::Task& task = mpol::heap::this_task;
     if (!task.in_slow_path && !task.exited) je_free(je_malloc(1));
 }
