@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "heap/je.h"
+#include "heap/task.h"
 #include "sys/sys.h"
 
 namespace mpol::heap {
@@ -20,6 +21,9 @@ constinit std::atomic<bool> name_known{false};
 
 constinit std::atomic<uint32_t> purging{0};
 constinit std::atomic<bool> rewrites_expected{false};
+constinit std::atomic<unsigned> given_back_at_once{0};
+constinit std::atomic<bool> free_blocks_should_wait{false};
+constinit std::atomic<bool> free_blocks_wait{false};
 
 bool read_name(size_t (&ret_mib)[3]) {
     if (name_known.load(std::memory_order_acquire)) {
@@ -54,20 +58,37 @@ void forget_purges() {
 
 void expect_rewrites() {
     if (rewrites_expected.exchange(true, std::memory_order_relaxed)) return;
-    // Each only where nobody has asked for another.
-    constexpr size_t kTrimOften = 65'536;
+    // Only where nobody has asked for another interval.
     size_t& interval = je_opt_tcache_gc_incr_bytes;
     if (__atomic_load_n(&interval, __ATOMIC_RELAXED) == kTrimSeldom) {
         __atomic_store_n(&interval, kTrimOften, __ATOMIC_RELAXED);
     }
+    let_free_blocks_wait();
+}
+
+void note_given_back(size_t size) {
+    if (size < kGivenBackAtOnce || free_blocks_wait.load(std::memory_order_relaxed)) return;
+    if (given_back_at_once.fetch_add(1, std::memory_order_relaxed) + 1 < kOften) return;
+    free_blocks_should_wait.store(true, std::memory_order_relaxed);
+    this_task.frees_by_default = Task::kFreesToLook - 1;  // It comes by at its next one.
+}
+
+void let_free_blocks_wait() {
+    free_blocks_should_wait.store(false, std::memory_order_relaxed);
+    if (free_blocks_wait.exchange(true, std::memory_order_relaxed)) return;
     if (sys::address_space_limited()) return;
+    const sys::ErrnoGuard guard;
     constexpr const char* kName = "arena.0.oversize_threshold";
-    constexpr size_t kJemallocs = size_t{8} << 20;
     size_t at_once = 0;
     size_t size = sizeof(at_once);
-    if (je_mallctl(kName, &at_once, &size, nullptr, 0) != 0 || at_once != kJemallocs) return;
-    at_once = kGivenBackAtOnce;
+    // Only where nobody has asked for another size.
+    if (je_mallctl(kName, &at_once, &size, nullptr, 0) != 0 || at_once != kGivenBackAtOnce) return;
+    at_once = kWaitingMax;
     je_mallctl(kName, nullptr, nullptr, &at_once, sizeof(at_once));
+}
+
+void settle_free_blocks() {
+    if (free_blocks_should_wait.load(std::memory_order_relaxed)) let_free_blocks_wait();
 }
 
 void give_cache_back() {

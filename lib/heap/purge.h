@@ -19,18 +19,28 @@ void purge_arena(unsigned arena);
 // In a forked child: whoever was is lost.
 void forget_purges();
 
-// When something is asked for. Until then jemalloc does what it does by itself, but that caches are
-// trimmed seldom (kTrimSeldom, in je_malloc_conf); from then on
-//  - they are trimmed as often as jemalloc does: at a rewrite, what they hold may be used again where
-//    it lies;
-//  - free memory of arena 0 is given back at once where kGivenBackAtOnce lies together, not 8 MiB. (It
-//    is made before malloc_conf is read, whose "oversize_threshold:0" leaves that to the decay.) A
-//    program that replaces blocks of some MiB faults each of them anew otherwise, and a fault is
-//    slower under a policy. Not under RLIMIT_AS, where regions are small: jemalloc uses no free block
-//    of some MiB for small objects before it has given it back.
+// When something is asked for. Until then caches are trimmed seldom (kTrimSeldom, in je_malloc_conf),
+// from then on as often as by jemalloc: at a rewrite, what they hold may be used again where it
+// lies. Free blocks wait from then on, too, as a fault is slower under a policy.
 inline constexpr size_t kTrimSeldom = 1'000'000;  // bytes allocated
-inline constexpr size_t kGivenBackAtOnce = size_t{16} << 20;
+inline constexpr size_t kTrimOften = 65'536;
 void expect_rewrites();
+
+// Arena 0 gives free memory back at once where 8 MiB of it lie together. (It is made before
+// malloc_conf is read, whose "oversize_threshold:0" leaves that to the decay.) A program that replaces
+// blocks of some MiB faults each of them anew then, which takes thirty times as long as the rest of
+// an allocation; one that does it a few times has a lower peak. So this is counted, and where it
+// has happened kOften times, kWaitingMax and more have to lie together. Not under RLIMIT_AS, where
+// regions are small: jemalloc uses no free block of some MiB for small objects before it has given
+// it back.
+inline constexpr size_t kGivenBackAtOnce = size_t{8} << 20;
+inline constexpr size_t kWaitingMax = size_t{16} << 20;
+inline constexpr unsigned kOften = 16;
+// By jemalloc, which may hold locks of its own.
+void note_given_back(size_t size);
+// Outside of jemalloc's locks; errno is preserved.
+void let_free_blocks_wait();
+void settle_free_blocks();  // where it has happened so often
 
 // The calling thread's cache. Flushed, it empties slabs, which become dirty extents after those that
 // were purged when the policy was applied; the helper thread purges these (by the thread itself it

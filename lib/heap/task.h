@@ -51,7 +51,9 @@ struct Task {
     unsigned large_arena = 0;
     ScopeId large_scope = kProcessScope;
     bool large_wanted = false;
-    unsigned frees_by_default = 0;  // calls of free that the cache could not take, or was not there
+    // Calls of free that the cache could not take, or was not there; at so many it is looked after.
+    static constexpr unsigned kFreesToLook = 256;
+    unsigned frees_by_default = 0;
     uint64_t large_generation = 0;
     Placer placer = 0;  // who it is where something was placed as its own (own_kinds.h)
 

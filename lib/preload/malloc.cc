@@ -8,6 +8,7 @@
 
 #include "heap/je.h"
 #include "heap/kinds.h"
+#include "heap/purge.h"
 #include "preload/fast_path.h"
 #include "preload/foreign.h"
 #include "preload/slow_path.h"
@@ -67,22 +68,23 @@ using Align = void*(size_t alignment, size_t size);
 }
 
 #ifdef MPOL_FAST_PATH
+using mpol::heap::Task;
+
 // jemalloc gives a thread its cache when it first allocates. One that only frees what others have
 // allocated takes a lock for each block then, the allocating thread's among them: it is given one
 // after so many, which is when it has paid for making it.
-constexpr unsigned kFreesWithoutCache = 256;
-
-[[gnu::cold, gnu::noinline]] void give_cache() {
+[[gnu::cold, gnu::noinline]] void look_closer() {
     const mpol::sys::ErrnoGuard guard;  // free(3) keeps it, whether or not there is memory.
-    const mpol::heap::Task& task = mpol::heap::this_task;
+    mpol::heap::settle_free_blocks();
+    const Task& task = mpol::heap::this_task;
     if (!task.in_slow_path && !task.exited) je_free(je_malloc(1));
 }
 
 // A thread with a cache comes by seldom. It notices here what was published when it only frees.
 void look_after_cache() {
     unsigned& frees = mpol::heap::this_task.frees_by_default;
-    if (frees > kFreesWithoutCache) return mpol::preload::check();
-    if (++frees == kFreesWithoutCache) give_cache();
+    if (frees > Task::kFreesToLook) return mpol::preload::check();
+    if (++frees == Task::kFreesToLook) look_closer();
 }
 #endif
 

@@ -94,6 +94,7 @@ bool catch_up() {
     if (task.in_slow_path) return false;
     task.in_slow_path = true;
     if (control::copied()) become_child();
+    heap::settle_free_blocks();
     const bool was_due = task.cache_due;
     // Nothing else is new since its last call.
     if (was_due && task.due_epoch == load(local.header.epoch)) {
