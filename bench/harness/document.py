@@ -27,7 +27,7 @@ CASES = {
     "large": "256 KiB to 8 MiB, every page touched",
     "zeroed": "calloc of 16 B to 4 KiB",
     "aligned": "aligned to 64, 256 and 4096 bytes",
-    "churn": "a thread that makes a hundred pairs and ends",
+    "churn": "threads that make a hundred pairs and end, four at a time",
 }
 PROGRAMS = {
     "redis": "redis-server under redis-benchmark (set, get, lpush, hset, zadd)",

@@ -2,6 +2,8 @@
 // jemalloc's public functions under the names they are linked in by (je_*). See jemalloc(3).
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 
 extern "C" {
@@ -39,6 +41,15 @@ extern unsigned je_huge_arena_ind;
 // Private to jemalloc (src/tcache.c): how many bytes a thread allocates from one trimming of its
 // cache to the next.
 extern size_t je_opt_tcache_gc_incr_bytes;
+// Private to jemalloc (src/arena.c). internal: threads that have it for jemalloc's own objects. The
+// sums may be those of a moment ago; no lock is taken.
+struct je_arena;
+extern struct je_arena* je_arenas[];  // by index; null where there is none
+unsigned je_arena_nthreads_get(struct je_arena* arena, bool internal);
+void je_arena_decay(void* tsdn, struct je_arena* arena, bool in_background, bool all);
+void je_arena_basic_stats_merge(void* tsdn, struct je_arena* arena, unsigned* threads,
+                                const char** dss, ssize_t* dirty_decay_ms, ssize_t* muzzy_decay_ms,
+                                size_t* active_pages, size_t* dirty_pages, size_t* muzzy_pages);
 void je_malloc_stats_print(void (*write)(void*, const char*), void* opaque, const char* options);
 }
 

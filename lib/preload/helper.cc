@@ -16,6 +16,7 @@
 #include "heap/migrate.h"
 #include "heap/purge.h"
 #include "heap/task.h"
+#include "heap/vacated.h"
 #include "preload/foreign_batch.h"
 #include "preload/process.h"
 #include "preload/real.h"
@@ -39,6 +40,12 @@ constinit std::atomic<bool> purge_asked{false};
 // The helper looks at purge_asked again at a time of its own and need not be called for it.
 constinit std::atomic<bool> purge_due{false};
 constinit uint64_t purge_ns = 0;  // when; the helper's
+
+// Threads that come and go do so again within this time, or for now no more.
+constexpr uint64_t kPurgeVacatedAfterNs = 1'000'000'000;
+
+constinit std::atomic<bool> vacated_noted{false};
+constinit uint64_t vacated_ns = 0;  // when to look at them, 0: not set; the helper's
 
 // 0: the helper is awake, or will be within kSweepNs. Else the number of the rest that it takes
 // until it is called.
@@ -78,14 +85,32 @@ int64_t purge_as_asked() {
     return -1;
 }
 
+// How long until the arenas without threads are looked at; -1: none was noted.
+int64_t purge_vacated_in_time() {
+    if (!vacated_noted.load(std::memory_order_acquire)) return -1;
+    const uint64_t now = sys::monotonic_ns();
+    if (vacated_ns == 0) vacated_ns = now + kPurgeVacatedAfterNs;
+    if (now < vacated_ns) return static_cast<int64_t>(vacated_ns - now);
+    vacated_ns = 0;
+    // Before the look: what is noted from now on is looked at again.
+    vacated_noted.exchange(false, std::memory_order_acq_rel);
+    heap::purge_vacated();
+    return -1;
+}
+
+// What others hold or have left, to be seen to in time; -1: nothing.
+int64_t see_to_leftovers() {
+    return shorter(sweep_foreign(), purge_vacated_in_time());
+}
+
 // How long the helper may sleep, -1 without limit: nobody needs it, and whoever does calls it.
 int64_t nap_ns(int64_t purge_in_ns) {
-    const int64_t due_ns = shorter(sweep_foreign(), purge_in_ns);
+    const int64_t due_ns = shorter(see_to_leftovers(), purge_in_ns);
     if (due_ns >= 0) return due_ns;
     // Pairs with the addition in call_helper: either what it is called for is seen here, or its
     // rest is seen there. (No fences: ThreadSanitizer does not model them.)
     rest.exchange(++rests == 0 ? ++rests : rests, std::memory_order_acq_rel);
-    const int64_t then_due_ns = purge_asked.load(std::memory_order_relaxed) ? 0 : sweep_foreign();
+    const int64_t then_due_ns = purge_asked.load(std::memory_order_relaxed) ? 0 : see_to_leftovers();
     if (then_due_ns >= 0) rest.store(0, std::memory_order_relaxed);
     return then_due_ns;
 }
@@ -108,7 +133,7 @@ void* help(void*) {
         // What is published comes first: between two batches it is applied.
         pause_ns = heap::migrate_some();
         const int64_t due_ns =
-            pause_ns == 0 ? sweep_foreign() : shorter(nap_ns(purge_in_ns), pause_ns);
+            pause_ns == 0 ? see_to_leftovers() : shorter(nap_ns(purge_in_ns), pause_ns);
         if (pause_ns != 0) sys::futex_wait(&local.header.epoch, seen, due_ns);
         rest.store(0, std::memory_order_relaxed);
     }
@@ -170,6 +195,8 @@ void forget_helper() {
     state.store(State::kNone, std::memory_order_release);
     rest.store(0, std::memory_order_release);
     purge_asked.store(false, std::memory_order_relaxed);
+    vacated_noted.store(false, std::memory_order_relaxed);
+    vacated_ns = 0;
     purge_due.store(false, std::memory_order_release);
 }
 
@@ -181,5 +208,11 @@ bool mpol::heap::ask_for_purge() {
     if (preload::purge_due.load()) return true;
     sys::futex_wake(&control::local.header.epoch, 1);  // Also from a nap.
     preload::call_helper();
+    return true;
+}
+
+bool mpol::heap::ask_for_purge_of_vacated() {
+    if (!preload::helper_runs()) return false;
+    if (!preload::vacated_noted.exchange(true, std::memory_order_acq_rel)) preload::call_helper();
     return true;
 }
