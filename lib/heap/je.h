@@ -45,6 +45,7 @@ extern size_t je_opt_tcache_gc_incr_bytes;
 // sums may be those of a moment ago; no lock is taken.
 struct je_arena;
 extern struct je_arena* je_arenas[];  // by index; null where there is none
+unsigned je_narenas_total_get(void);
 unsigned je_arena_nthreads_get(struct je_arena* arena, bool internal);
 void je_arena_decay(void* tsdn, struct je_arena* arena, bool in_background, bool all);
 void je_arena_basic_stats_merge(void* tsdn, struct je_arena* arena, unsigned* threads,

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <iterator>
 
-#include "heap/je.h"
+#include "heap/arenas.h"
 #include "heap/task.h"
 #include "sys/sys.h"
 
@@ -34,6 +34,28 @@ bool read_name(size_t (&ret_mib)[3]) {
     if (je_mallctlnametomib("arena.0.purge", ret_mib, &length) != 0) return false;
     for (size_t i = 0; i < 3; ++i) name_words[i].store(ret_mib[i], std::memory_order_relaxed);
     name_known.store(true, std::memory_order_release);
+    return true;
+}
+
+// Where only a few pages are free, by the calling thread: that takes no longer than calling another.
+// False: nothing was done.
+bool purge_a_few() {
+    constexpr size_t kPagesMax = 16;
+    constexpr unsigned kArenasMax = 1024;
+    const unsigned count = je_narenas_total_get();
+    if (count > kArenasMax) return false;
+    const auto pages_of = [](unsigned index) {
+        je_arena* const arena = arena_at(index);
+        return arena == nullptr ? 0 : free_pages(arena);
+    };
+    size_t pages = 0;
+    for (unsigned index = 0; index < count; ++index) {
+        pages += pages_of(index);
+        if (pages > kPagesMax) return false;
+    }
+    for (unsigned index = 0; pages != 0 && index < count; ++index) {
+        if (pages_of(index) != 0) purge_arena(index);
+    }
     return true;
 }
 
@@ -93,7 +115,7 @@ void settle_free_blocks() {
 
 void give_cache_back() {
     je_mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0);
-    if (!ask_for_purge()) purge_arena(kAllArenas);
+    if (!purge_a_few() && !ask_for_purge()) purge_arena(kAllArenas);
 }
 
 }  // namespace mpol::heap

@@ -43,9 +43,9 @@ void let_free_blocks_wait();
 void settle_free_blocks();  // where it has happened so often
 
 // The calling thread's cache. Flushed, it empties slabs, which become dirty extents after those that
-// were purged when the policy was applied; the helper thread purges these (by the thread itself it
-// would make the longest pause of a rewrite three times as long). What the thread allocates before
-// the helper gets to it may still have old pages: at most what was in the cache.
+// were purged when the policy was applied. The helper thread purges these, but for a few (by the
+// thread itself it would make the longest pause of a rewrite three times as long). What the thread
+// allocates before the helper gets to it may still have old pages: at most what was in the cache.
 void give_cache_back();
 
 // Supplied by whoever links the heap: have all arenas purged soon, by another thread. False: there is

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "heap/vacated.h"
 
-#include <sys/types.h>
-
 #include <atomic>
 #include <bit>
-#include <cstddef>
 
-#include "heap/je.h"
+#include "heap/arenas.h"
 #include "heap/purge.h"
 
 namespace mpol::heap {
@@ -22,28 +19,12 @@ constexpr uint64_t kCacheBytes = uint64_t{64} << 10;
 
 constinit std::atomic<uint64_t> vacated[kAllArenas / 64];
 
-uint64_t free_bytes(je_arena* arena) {
-    unsigned threads = 0;
-    const char* dss = nullptr;
-    ssize_t dirty_decay_ms = 0;
-    ssize_t muzzy_decay_ms = 0;
-    size_t active = 0;
-    size_t dirty = 0;
-    size_t muzzy = 0;
-    je_arena_basic_stats_merge(nullptr, arena, &threads, &dss, &dirty_decay_ms, &muzzy_decay_ms,
-                               &active, &dirty, &muzzy);
-    return (dirty + muzzy) * kPage;
-}
-
-je_arena* arena_at(unsigned index) {
-    return __atomic_load_n(&je_arenas[index], __ATOMIC_ACQUIRE);
-}
-
 // kAllArenas: it is none of the table's.
 unsigned index_of(const je_arena* arena) {
+    const unsigned count = je_narenas_total_get();
     unsigned index = 0;
-    while (index < kAllArenas - 1 && arena_at(index) != arena) ++index;
-    return arena_at(index) == arena ? index : kAllArenas;
+    while (index < count && arena_at(index) != arena) ++index;
+    return index < count ? index : kAllArenas;
 }
 
 // False: its free pages are to go back at once.
@@ -74,7 +55,7 @@ void purge_vacated() {
 // stay free, because the cache was that of the arena's last thread.
 extern "C" void mpol_decay_after_cache(void* tsdn, je_arena* arena, bool in_background, bool all) {
     using namespace mpol::heap;
-    const uint64_t bytes = free_bytes(arena);
+    const uint64_t bytes = free_pages(arena) * kPage;
     if (all ? bytes <= kVacatedBytesMax && note_vacated(arena) : bytes <= kCacheBytes) return;
     je_arena_decay(tsdn, arena, in_background, all);
 }

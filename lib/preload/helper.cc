@@ -32,9 +32,12 @@ namespace {
 enum class State : uint8_t { kNone, kStarting, kRunning, kLeaving };
 constinit std::atomic<State> state{State::kNone};
 
-// Threads that flush their caches after one rewrite do so within about this time, if they allocate
-// at all: one purge then serves all of them.
-constexpr int64_t kPurgeAfterNs = 10'000'000;
+// Threads that flush their caches after one rewrite do so within about the first time, if they
+// allocate at all: one purge then serves all of them. What they have freed since is purged as well,
+// in pieces where there was one, so it is to be little. Those that are late share one in the second
+// time.
+constexpr uint64_t kPurgeAfterNs = 100'000;
+constexpr uint64_t kPurgeEveryNs = 10'000'000;
 
 constinit std::atomic<bool> purge_asked{false};
 // The helper looks at purge_asked again at a time of its own and need not be called for it.
@@ -73,9 +76,9 @@ int64_t shorter(int64_t one, int64_t other) {
 int64_t purge_as_asked() {
     if (!purge_due.load(std::memory_order_relaxed)) {
         if (!purge_asked.load(std::memory_order_acquire)) return -1;
-        purge_ns = sys::monotonic_ns() + kPurgeAfterNs;
+        // Of the last one: when it was due.
+        purge_ns = std::max(sys::monotonic_ns() + kPurgeAfterNs, purge_ns + kPurgeEveryNs);
         purge_due.store(true);
-        return kPurgeAfterNs;
     }
     const auto left_ns = static_cast<int64_t>(purge_ns - sys::monotonic_ns());
     if (left_ns > 0) return left_ns;
