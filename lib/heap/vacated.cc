@@ -13,8 +13,9 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 
-// Two threads' caches themselves, which lie in arena 0. jemalloc has its decay after each thread, and
-// that of a few pages which are freed again and again comes to all of them.
+// Two threads' caches themselves, which lie in arena 0: jemalloc has its decay after each thread, and
+// that of a few pages which are freed again and again comes to all of them. So little waits in any
+// arena until the next allocation there has its decay; where more is free, all is as by jemalloc.
 constexpr uint64_t kCacheBytes = uint64_t{64} << 10;
 
 constinit std::atomic<uint64_t> vacated[kAllArenas / 64];
