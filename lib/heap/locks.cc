@@ -14,6 +14,7 @@ constinit ApplyMutex apply_mutex;
 constinit Gate request_gate;
 constinit Gate migration_gate;
 constinit Gate slot_gate;
+constinit Gate purge_gate;
 
 namespace {
 
@@ -27,7 +28,7 @@ thread_local constinit bool held_before_fork MPOL_TLS = false;
 thread_local constinit std::atomic<bool> closes_mappings MPOL_TLS{false};
 thread_local constinit std::atomic<unsigned> inside_mappings MPOL_TLS{0};
 
-constexpr Gate* kGates[] = {&request_gate, &migration_gate, &slot_gate};
+constexpr Gate* kGates[] = {&request_gate, &migration_gate, &slot_gate, &purge_gate};
 
 // Closes gate_at(0) to gate_at(count - 1), or none.
 template <class GateAt>
@@ -126,6 +127,20 @@ InsideMappings::~InsideMappings() {
     std::atomic_signal_fence(std::memory_order_seq_cst);
     inside_mappings.store(inside_mappings.load(std::memory_order_relaxed) - 1,
                           std::memory_order_relaxed);
+}
+
+PurgesHeldOff::PurgesHeldOff() {
+    if (holds_all || in_notifier()) return;
+    above_all.lock();
+    while (purge_gate.close() != 0) {
+    }
+    closed_ = true;
+}
+
+PurgesHeldOff::~PurgesHeldOff() {
+    if (!closed_) return;
+    purge_gate.open();
+    above_all.unlock();
 }
 
 void take_locks_for_fork() {

@@ -7,12 +7,14 @@
 //     3  request_gate             system calls that outsiders ask for
 //     4  migration_gate           migration, batch by batch
 //     5  slot_gate                threads taking and giving back slots
+//     6  purge_gate               our purges. jemalloc marks an arena that is purged, without a lock: a
+//                                 forked child's would be purged no more
 //     .  jemalloc's own locks     only fork, by jemalloc's prepare handler
-//     6  Scope::growth            one for each scope: regions and extents made, purged, given back
-//     7  the gate of mappings     new stacks, and what the program maps, bound by their kinds
+//     7  Scope::growth            one for each scope: regions and extents made, purged, given back
+//     8  the gate of mappings     new stacks, and what the program maps, bound by their kinds
 //
-// Inside a gate nobody takes 1 or 2 or enters another gate, but for 6, which is entered inside
-// jemalloc's locks (so whoever holds everything must not call the allocator), and 7, which a
+// Inside a gate nobody takes 1 or 2 or enters another gate, but for 7, which is entered inside
+// jemalloc's locks (so whoever holds everything must not call the allocator), and 8, which a
 // callback or a signal handler may come to from inside any: it is closed last, when nobody is
 // inside another, and opened first.
 //
@@ -26,6 +28,7 @@ namespace mpol::heap {
 extern Gate request_gate;
 extern Gate migration_gate;
 extern Gate slot_gate;
+extern Gate purge_gate;
 
 // 0; -EINTR: a signal handler ran while it waited, and nothing is held; -EDEADLK: this thread holds
 // everything already, or is inside a notifier's callback.
@@ -47,10 +50,23 @@ class InsideMappings {
     bool entered_ = false;
 };
 
+// For the length of a block: none of our purges runs, nor begins. Nothing where the thread holds
+// everything, or is inside a notifier's callback.
+class PurgesHeldOff {
+  public:
+    PurgesHeldOff();
+    ~PurgesHeldOff();
+    PurgesHeldOff(const PurgesHeldOff&) = delete;
+    PurgesHeldOff& operator=(const PurgesHeldOff&) = delete;
+
+  private:
+    bool closed_ = false;
+};
+
 // --- Fork: the same in two steps, around jemalloc's prepare handler. Nothing interrupts them.
 
-void take_locks_for_fork();  // 1 to 5, unless the thread holds everything already
-void close_growth();         // 6 and 7
+void take_locks_for_fork();  // 1 to 6, unless the thread holds everything already
+void close_growth();         // 7 and 8
 void open_growth();
 void drop_locks_after_fork();
 // In the child, instead of the last two: nobody else is there to be held off or woken.

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "heap/arenas.h"
+#include "heap/locks.h"
 #include "heap/task.h"
 #include "sys/sys.h"
 
@@ -37,8 +38,29 @@ bool read_name(size_t (&ret_mib)[3]) {
     return true;
 }
 
-// Where only a few pages are free, by the calling thread: that takes no longer than calling another.
-// False: nothing was done.
+// For the length of a block.
+class Purging {
+  public:
+    void purge(unsigned arena) {
+        size_t mib[3];
+        if (!read_name(mib)) return;
+        mib[1] = arena;
+        je_mallctlbymib(mib, std::size(mib), nullptr, nullptr, nullptr, 0);
+    }
+
+  private:
+    struct Counted {
+        Counted() { purging.fetch_add(1, std::memory_order_relaxed); }
+        ~Counted() { purging.fetch_sub(1, std::memory_order_relaxed); }
+        Counted(const Counted&) = delete;
+        Counted& operator=(const Counted&) = delete;
+    };
+    const Inside<Gate> inside_{purge_gate};
+    const Counted counted_;
+};
+
+// Where only a few pages are free, by the calling thread: that takes no longer than calling
+// another. False: nothing was done.
 bool purge_a_few() {
     constexpr size_t kPagesMax = 16;
     constexpr unsigned kArenasMax = 1024;
@@ -53,8 +75,10 @@ bool purge_a_few() {
         pages += pages_of(index);
         if (pages > kPagesMax) return false;
     }
-    for (unsigned index = 0; pages != 0 && index < count; ++index) {
-        if (pages_of(index) != 0) purge_arena(index);
+    if (pages == 0) return true;
+    Purging now;
+    for (unsigned index = 0; index < count; ++index) {
+        if (pages_of(index) != 0) now.purge(index);
     }
     return true;
 }
@@ -62,12 +86,7 @@ bool purge_a_few() {
 }  // namespace
 
 void purge_arena(unsigned arena) {
-    size_t mib[3];
-    if (!read_name(mib)) return;
-    mib[1] = arena;
-    purging.fetch_add(1, std::memory_order_relaxed);
-    je_mallctlbymib(mib, std::size(mib), nullptr, nullptr, nullptr, 0);
-    purging.fetch_sub(1, std::memory_order_relaxed);
+    Purging().purge(arena);
 }
 
 bool is_purging() {

@@ -44,7 +44,8 @@ void purge_vacated() {
         uint64_t bits = vacated[word].exchange(0, std::memory_order_acq_rel);
         for (; bits != 0; bits &= bits - 1) {
             const unsigned index = word * 64 + static_cast<unsigned>(std::countr_zero(bits));
-            if (je_arena_nthreads_get(arena_at(index), false) == 0) purge_arena(index);
+            je_arena* const arena = arena_at(index);  // The program may have destroyed it since.
+            if (arena != nullptr && je_arena_nthreads_get(arena, false) == 0) purge_arena(index);
         }
     }
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // jemalloc's own interface, jemalloc(3). A program that links libjemalloc (Debian's redis-server)
 // finds all of it here, or it would mix two heaps.
+#include <cstddef>
+#include <iterator>
+
 #include "heap/je.h"
+#include "heap/locks.h"
 #include "preload/foreign.h"
 #include "preload/slow_path.h"
 
@@ -23,6 +27,25 @@ bool chose_cache(int flags) {
 [[gnu::cold, gnu::noinline]] int slow_flags(size_t size, int flags) {
     check();
     return is_own_large(size) ? in_own_large(flags) : flags;
+}
+// Whether the control ends an arena or empties it (arena.<i>.destroy, arena.<i>.reset): nobody else
+// may be at that arena then, nor purge it.
+[[gnu::cold, gnu::noinline]] bool ends_arena(const size_t* mib, size_t length) {
+    constexpr size_t kLength = 3;
+    if (length != kLength) return false;
+    for (const char* name : {"arena.0.destroy", "arena.0.reset"}) {
+        size_t known[kLength];
+        size_t known_length = kLength;
+        if (je_mallctlnametomib(name, known, &known_length) != 0) continue;
+        if (mib[0] == known[0] && mib[2] == known[2]) return true;
+    }
+    return false;
+}
+
+[[gnu::cold, gnu::noinline]] bool ends_arena(const char* name) {
+    size_t mib[8];
+    size_t length = std::size(mib);
+    return je_mallctlnametomib(name, mib, &length) == 0 && ends_arena(mib, length);
 }
 }  // namespace
 
@@ -74,6 +97,10 @@ MPOL_EXPORT size_t nallocx(size_t size, int flags) {
 MPOL_EXPORT int mallctl(const char* name, void* old, size_t* old_size, void* new_value,
                         size_t new_size) {
     check();
+    if (old == nullptr && new_value == nullptr && ends_arena(name)) {
+        const mpol::heap::PurgesHeldOff held_off;
+        return je_mallctl(name, old, old_size, new_value, new_size);
+    }
     return je_mallctl(name, old, old_size, new_value, new_size);
 }
 
@@ -85,6 +112,10 @@ MPOL_EXPORT int mallctlnametomib(const char* name, size_t* mib, size_t* length) 
 MPOL_EXPORT int mallctlbymib(const size_t* mib, size_t length, void* old, size_t* old_size,
                              void* new_value, size_t new_size) {
     check();
+    if (old == nullptr && new_value == nullptr && ends_arena(mib, length)) {
+        const mpol::heap::PurgesHeldOff held_off;
+        return je_mallctlbymib(mib, length, old, old_size, new_value, new_size);
+    }
     return je_mallctlbymib(mib, length, old, old_size, new_value, new_size);
 }
 
