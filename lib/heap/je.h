@@ -51,6 +51,12 @@ void je_arena_decay(void* tsdn, struct je_arena* arena, bool in_background, bool
 void je_arena_basic_stats_merge(void* tsdn, struct je_arena* arena, unsigned* threads,
                                 const char** dss, ssize_t* dirty_decay_ms, ssize_t* muzzy_decay_ms,
                                 size_t* active_pages, size_t* dirty_pages, size_t* muzzy_pages);
+// Private to jemalloc (src/extent.c, src/inspect.c): gives an extent's pages back and makes it available;
+// the size of the extent that the address lies in.
+struct je_edata;
+void je_extent_dalloc_wrapper(void* tsdn, void* pac, void* ehooks, struct je_edata* extent);
+void je_inspect_extent_util_stats_get(void* tsdn, const void* address, size_t* free_count,
+                                      size_t* count, size_t* size);
 void je_malloc_stats_print(void (*write)(void*, const char*), void* opaque, const char* options);
 }
 

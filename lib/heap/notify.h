@@ -27,12 +27,16 @@ int remove_notifier(const mpol_notifier_ops& ops, void* context);
 
 extern std::atomic<unsigned> notifier_count;
 
+[[nodiscard]] inline bool anybody_listens() {
+    return notifier_count.load(std::memory_order_relaxed) != 0 ||
+           control::load(control::local.header.watch_until_ns) != 0;
+}
+
 class Notice {
   public:
     Notice(mpol_event event, const void* start, size_t size)
         : event_(event), start_(start), size_(size) {
-        told_ = notifier_count.load(std::memory_order_relaxed) != 0 ||
-                control::load(control::local.header.watch_until_ns) != 0;
+        told_ = anybody_listens();
         if (__builtin_expect(told_, 0)) tell(false);
     }
     ~Notice() {

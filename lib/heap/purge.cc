@@ -7,6 +7,7 @@
 
 #include "heap/arenas.h"
 #include "heap/locks.h"
+#include "heap/purge_batch.h"
 #include "heap/task.h"
 #include "sys/sys.h"
 
@@ -57,6 +58,7 @@ class Purging {
     };
     const Inside<Gate> inside_{purge_gate};
     const Counted counted_;
+    PurgeBatch batch_;
 };
 
 // Where only a few pages are free, by the calling thread: that takes no longer than calling

@@ -10,6 +10,7 @@
 #include "heap/notify.h"
 #include "heap/owner_table.h"
 #include "heap/scopes.h"
+#include "heap/task.h"
 #include "heap/weighted.h"
 #include "sys/fail_point.h"
 #include "sys/sys.h"
@@ -33,6 +34,7 @@ constexpr size_t kRegionBytesMax = size_t{64} << 30;
 constinit Region regions[MPOL_CTL_REGIONS]{};
 constinit std::atomic<uint32_t> regions_claimed{0};
 constinit std::atomic<size_t> reserved{0};
+thread_local constinit const void* gone MPOL_TLS = nullptr;
 // Where the last region ended, of the process's and of the threads' scopes: neighbours are one
 // mapping, are bound by one system call, and cost one to reserve instead of three.
 constinit std::atomic<uintptr_t> next_hints[2];
@@ -358,10 +360,30 @@ void* carve(ScopeId scope, size_t size, size_t alignment) {
 }
 
 int give_back_pages(void* at, size_t size, int advice) {
+    if (at == gone) return 0;
     if (__builtin_expect(control::copied(), 0)) meet_copy();
     const Inside inside(scope_at(owner_of(at)).growth);
     const Notice notice(MPOL_EVENT_UNMAP, at, size);
     return sys::advise(at, size, advice);
+}
+
+bool give_back_together(ScopeId scope, const iovec* stretches, unsigned count) {
+    if (__builtin_expect(control::copied(), 0)) meet_copy();
+    static constinit std::atomic<bool> not_taken{false};
+    if (not_taken.load(std::memory_order_relaxed)) return false;
+    size_t bytes = 0;
+    for (unsigned i = 0; i < count; ++i) bytes += stretches[i].iov_len;
+    const Inside inside(scope_at(scope).growth);
+    if (anybody_listens()) return false;
+    const ssize_t advised = sys::advise_together(stretches, count, MADV_DONTNEED);
+    if (advised == -EBADF || advised == -ENOSYS || advised == -EPERM) {
+        not_taken.store(true, std::memory_order_relaxed);
+    }
+    return advised >= 0 && static_cast<size_t>(advised) == bytes;
+}
+
+void tell_gone(const void* at) {
+    gone = at;
 }
 
 bool uncarve(void* at, size_t size) {

@@ -20,6 +20,8 @@
 // Never allocates, prints, exits or throws; errno is preserved; safe in any thread.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -72,6 +74,12 @@ bool uncarve(void* at, size_t size);
 
 // madvise(2) that makes pages go away, or may (MADV_DONTNEED, MADV_FREE). 0 or -errno.
 int give_back_pages(void* at, size_t size, int advice);
+// MADV_DONTNEED of several stretches of the scope's in one call. False: one at a time instead, because
+// the kernel does not take them together or somebody is to be told of each.
+[[nodiscard]] bool give_back_together(ScopeId scope, const iovec* stretches, unsigned count);
+// The calling thread's give_back_pages there does nothing any more, as these pages have gone already.
+// nullptr: it does again.
+void tell_gone(const void* at);
 
 // Rows 0..region_count()-1; rows whose start is 0 are to be skipped.
 [[nodiscard]] unsigned region_count();

@@ -6,6 +6,7 @@
 
 #include "heap/arenas.h"
 #include "heap/purge.h"
+#include "heap/purge_batch.h"
 
 namespace mpol::heap {
 
@@ -59,5 +60,6 @@ extern "C" void mpol_decay_after_cache(void* tsdn, je_arena* arena, bool in_back
     using namespace mpol::heap;
     const uint64_t bytes = free_pages(arena) * kPage;
     if (all ? bytes <= kVacatedBytesMax && note_vacated(arena) : bytes <= kCacheBytes) return;
+    PurgeBatch batch;
     je_arena_decay(tsdn, arena, in_background, all);
 }

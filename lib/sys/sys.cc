@@ -189,6 +189,12 @@ int advise(void* start, size_t size, int advice) {
     return static_cast<int>(call(SYS_madvise, start, size, advice));
 }
 
+ssize_t advise_together(const iovec* ranges, unsigned count, int advice) {
+    constexpr int kSelf = -10000;  // PIDFD_SELF_THREAD (include/uapi/linux/pidfd.h)
+    if (seccomp_mode() != 0) return -EPERM;
+    return call(SYS_process_madvise, kSelf, ranges, static_cast<unsigned long>(count), advice, 0U);
+}
+
 bool address_space_limited() {
     rlimit limit{};
     return call(SYS_prlimit64, 0, RLIMIT_AS, nullptr, &limit) == 0 &&

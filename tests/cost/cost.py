@@ -39,6 +39,12 @@ def require_jemalloc():
     return JEMALLOC
 
 
+def traced_child(pid):
+    """What strace runs, by strace's own pid."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return int(file.read().split()[0])
+
+
 class Table:
     """Figures and their bounds; the test fails at the end if any was above."""
 

@@ -81,6 +81,11 @@ REWRITE_MBINDS_ABOVE_REGIONS = Bound(
     1, "mbind calls per rewrite",
     "a region is bound as a whole, once; one more where a region is made while the policy changes")
 
+REWRITE_MADVISES_OF_512_EXTENTS = Bound(
+    16, "system calls",
+    "64 at a time (8), since each call interrupts every processor that the process runs on; and what "
+    "the two lists of an arena, and the arenas, leave over at their ends")
+
 MAPPINGS_OF_64_GIB = Bound(
     2, "mappings more than with 1 GiB",
     "regions grow upwards side by side and are committed without gaps: what is used and what is not "

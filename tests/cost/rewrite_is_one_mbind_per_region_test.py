@@ -24,7 +24,7 @@ def count_mbinds(table):
         tracer = ["strace", "-f", "-qq", "-o", log.name, "-e", "trace=mbind",
                   "-E", f"LD_PRELOAD={cost.PRELOAD}"]
         with cost.Subject(["reserve", GIB], "", tracer) as subject:
-            pid = traced_child(subject.pid)
+            pid = cost.traced_child(subject.pid)
             before = log.read().count("mbind(")
             for number in range(REWRITES):
                 rewrite(pid, number)
@@ -38,11 +38,6 @@ def count_mbinds(table):
     table.require("the process counts what strace counts", shown["mbinds"] == mbinds + before)
     table.check(f"rewrite of {shown['regions']} regions, beyond one for each",
                 mbinds / REWRITES - shown["regions"], expected.REWRITE_MBINDS_ABOVE_REGIONS)
-
-
-def traced_child(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return int(file.read().split()[0])
 
 
 def run_ns(pid, tid):

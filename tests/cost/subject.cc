@@ -223,6 +223,24 @@ int reserve(unsigned gib) {
     return 0;
 }
 
+// --- holes COUNT: free blocks of 64 KiB, all touched, each between two that are held
+
+int holes(size_t count) {
+    constexpr size_t kHoleBytes = size_t{64} << 10;
+    std::vector<void*> blocks(2 * count);
+    for (void*& block : blocks) {
+        block = std::malloc(kHoleBytes);
+        if (block == nullptr) return 3;
+        std::memset(block, 1, kHoleBytes);
+    }
+    for (size_t i = 0; i < blocks.size(); i += 2) std::free(blocks[i]);
+    say("ready\n");
+    await_line();
+    say("done\n");
+    await_line();
+    return 0;
+}
+
 // --- threads COUNT: threads that have allocated once and wait
 
 constexpr size_t kStackBytes = 64 << 10;
@@ -272,10 +290,11 @@ int main(int argc, char** argv) {
     if (verb("mixed", 2)) return mixed(static_cast<unsigned>(number(2)), number(3));
     if (verb("hand-over", 2)) return hand_over(number(2), static_cast<size_t>(number(3)));
     if (verb("reserve", 1)) return reserve(static_cast<unsigned>(number(2)));
+    if (verb("holes", 1)) return holes(static_cast<size_t>(number(2)));
     if (verb("threads", 1)) return threads(static_cast<unsigned>(number(2)));
     std::fprintf(stderr,
                  "usage: %s loop KIND COUNT | mixed THREADS COUNT | hand-over COUNT BYTES | "
-                 "reserve GIB | threads COUNT\n",
+                 "reserve GIB | holes COUNT | threads COUNT\n",
                  argv[0]);
     return 2;
 }
