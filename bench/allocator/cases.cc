@@ -216,6 +216,15 @@ void handover(benchmark::State& state) {
     set_operations(state, kHanded);
 }
 
+// The same in a program that holds 64 MiB.
+void handover_large(benchmark::State& state) {
+    constexpr size_t kBytes = 1024;
+    std::vector<void*> others(size_t{64} << 10);
+    for (void*& place : others) touch(place = std::malloc(kBytes));
+    handover(state);
+    for (void* other : others) std::free(other);
+}
+
 // An operation is one thread that allocates and frees a hundred objects. Some live at a time: most of
 // one that is waited for alone is how long the processor that waits takes to wake up.
 constexpr size_t kTogether = 4;
@@ -246,9 +255,16 @@ struct Case {
     size_t operations;  // of an iteration
 };
 constexpr Case kCases[] = {
-    {"fixed", fixed, 1},    {"operators", operators, 1},     {"mixed", mixed, 1},
-    {"batch", batch, 1000}, {"handover", handover, kHanded}, {"growth", growth, 28},
-    {"large", large, 1},    {"zeroed", zeroed, 1},           {"aligned", aligned, 1},
+    {"fixed", fixed, 1},
+    {"operators", operators, 1},
+    {"mixed", mixed, 1},
+    {"batch", batch, 1000},
+    {"handover", handover, kHanded},
+    {"handover-large", handover_large, kHanded},
+    {"growth", growth, 28},
+    {"large", large, 1},
+    {"zeroed", zeroed, 1},
+    {"aligned", aligned, 1},
     {"churn", churn, kTogether},
 };
 

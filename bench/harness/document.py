@@ -23,6 +23,7 @@ CASES = {
     "mixed": "16 B to 64 KiB, 2,048 live, replaced in turn",
     "batch": "1,000 of 16 to 512 B, then freed",
     "handover": "one thread allocates, another one frees",
+    "handover-large": "the same in a program that holds 64 MiB",
     "growth": "realloc by half from 16 B to 1 MiB",
     "large": "256 KiB to 8 MiB, every page touched",
     "zeroed": "calloc of 16 B to 4 KiB",

@@ -72,19 +72,21 @@ using mpol::heap::Task;
 
 // jemalloc gives a thread its cache when it first allocates. One that only frees what others have
 // allocated takes a lock for each block then, the allocating thread's among them: it is given one
-// after so many, which is when it has paid for making it.
+// after so many, which is when it has paid for making it. It notices here, too, what was published.
 [[gnu::cold, gnu::noinline]] void look_closer() {
     const mpol::sys::ErrnoGuard guard;  // free(3) keeps it, whether or not there is memory.
     mpol::heap::settle_free_blocks();
-    const Task& task = mpol::heap::this_task;
-    if (!task.in_slow_path && !task.exited) je_free(je_malloc(1));
+    Task& task = mpol::heap::this_task;
+    task.frees_by_default = 0;
+    if (task.in_slow_path || task.exited) return;
+    if (!task.allocates && mpol::heap::may_cache_frees()) je_free(je_malloc(1));
+    // With a cache it comes by seldom: each time, then.
+    if (task.caches_frees) task.frees_by_default = Task::kFreesToLook - 1;
+    mpol::preload::check();
 }
 
-// A thread with a cache comes by seldom. It notices here what was published when it only frees.
 void look_after_cache() {
-    unsigned& frees = mpol::heap::this_task.frees_by_default;
-    if (frees > Task::kFreesToLook) return mpol::preload::check();
-    if (++frees == Task::kFreesToLook) look_closer();
+    if (++mpol::heap::this_task.frees_by_default >= Task::kFreesToLook) look_closer();
 }
 #endif
 
@@ -115,7 +117,11 @@ static_assert(offsetof(mpol::heap::Task, epoch) == MPOL_AT_TASK_EPOCH);
 static_assert(offsetof(mpol::heap::Task, routed_epoch) == MPOL_AT_TASK_ROUTED_EPOCH);
 static_assert(offsetof(mpol::heap::Task, large_above) == MPOL_AT_TASK_LARGE_ABOVE);
 
-// Where jemalloc's own go on when the thread's cache can't take the block.
+// Where jemalloc's own go on when the thread's cache can't serve.
+extern "C" [[gnu::used, gnu::visibility("hidden")]] void* mpol_malloc_default(size_t size) {
+    mpol::heap::this_task.allocates = true;
+    return je_malloc_default(size);
+}
 extern "C" [[gnu::used, gnu::visibility("hidden")]] void mpol_free_default(void* pointer) {
     look_after_cache();
     je_free_default(pointer);

@@ -19,7 +19,7 @@ _PAIR = ("one check of the epoch (two loads, compare with the thread's own copy,
          "jemalloc's own instructions behind it: 6; one to spare, which calloc's jump takes")
 _OPERATORS = ("the checks of malloc and free: 6")
 _SIZED = ("sized delete takes jemalloc's shorter way: less than libjemalloc's own; but an object at the "
-          "beginning of a page goes jemalloc's longer one, past a look after the thread's cache (10)")
+          "beginning of a page goes jemalloc's longer one, past a look after the thread's cache (6)")
 _SCOPES = ("once a thread has a policy of its own, every free looks its pointer's owner up (shift, "
            "mask, load, compare with the thread's scope): 9 more than the 6 without scopes")
 _SCOPED_OPERATORS = "the 9 of the owner's look-up, on top of what operators may cost"
@@ -32,7 +32,7 @@ PAIR_ABOVE_JEMALLOC = {
     "calloc-batch": Bound(7, "instructions", _PAIR),
     "new": Bound(7, "instructions", _OPERATORS),
     "new-batch": Bound(7, "instructions", _OPERATORS),
-    "sized": Bound(12, "instructions", _SIZED),
+    "sized": Bound(8, "instructions", _SIZED),
     "sized-batch": Bound(2, "instructions", _SIZED),
 }
 

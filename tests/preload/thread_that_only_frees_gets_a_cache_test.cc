@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A thread that frees what others have allocated, and allocates nothing: jemalloc gives it no
-// cache.
+// cache. Here it has one where the heap is so large that this is next to nothing of it.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <linux/mempolicy.h>
@@ -18,7 +18,8 @@ namespace mpol::test {
 namespace {
 
 constexpr size_t kBytes = 64;
-constexpr size_t kObjects = 20'000;
+constexpr size_t kObjects = 40'000;
+constexpr size_t kForOneCache = size_t{32} << 20;  // bytes of heap
 constexpr const char* kFlushes = "stats.arenas.4096.bins.4.nflushes";  // all arenas, 64 bytes
 
 std::array<void*, kObjects> objects;
@@ -69,7 +70,13 @@ SUBJECT(freeing_thread) {
     if (::pthread_create(&thread, nullptr, free_as_told, nullptr) != 0) return 1;
     say("ready");
     // 'f': a few, 'm': many. Answers with the flushes that these were, and the thread's policy.
+    // 'l': the heap grows.
     while (const char command = await_command()) {
+        if (command == 'l') {
+            volatile_malloc(kForOneCache);
+            say("grown");
+            continue;
+        }
         const uint64_t before = flushes();
         const int many = command == 'f' ? 100 : 8'000;
         turn.many.store(many);
@@ -101,22 +108,37 @@ TEST_F(FreeingThread, HasNoCacheForAFew) {
 TEST_F(FreeingThread, HasACacheForMany) {
     Subject subject("freeing_thread");
     subject.hear("ready");
+    subject.ask('l', "grown");
+    subject.tell('m');
+    EXPECT_GT(subject.hear_number("flushes"), 20U);
+}
+
+TEST_F(FreeingThread, HasNoCacheInASmallHeap) {
+    Subject subject("freeing_thread");
+    subject.hear("ready");
+    subject.tell('m');
+    EXPECT_EQ(subject.hear_number("flushes"), 0U);
+    subject.hear("mode");
+    subject.ask('l', "grown");
     subject.tell('m');
     EXPECT_GT(subject.hear_number("flushes"), 20U);
 }
 
 TEST_F(FreeingThread, NoticesARewrite) {
-    Subject subject("freeing_thread");
-    subject.hear("ready");
-    subject.tell('m');
-    EXPECT_GT(subject.hear_number("flushes"), 20U);
-    EXPECT_EQ(subject.hear_number("mode"), MPOL_DEFAULT);
-    control::Target target = subject.attach();
-    const Policy policy{.mode = Mode::kInterleave, .nodes = NodeMask::of(0)};
-    ASSERT_TRUE(target.publish_process(policy, kWaitMs));
-    subject.tell('m');
-    (void)subject.hear_number("flushes");
-    EXPECT_EQ(subject.hear_number("mode"), MPOL_INTERLEAVE);
+    for (const bool cached : {false, true}) {
+        Subject subject("freeing_thread");
+        subject.hear("ready");
+        if (cached) subject.ask('l', "grown");
+        subject.tell('m');
+        EXPECT_EQ(subject.hear_number("flushes") > 20, cached);
+        EXPECT_EQ(subject.hear_number("mode"), MPOL_DEFAULT);
+        control::Target target = subject.attach();
+        const Policy policy{.mode = Mode::kInterleave, .nodes = NodeMask::of(0)};
+        ASSERT_TRUE(target.publish_process(policy, kWaitMs));
+        subject.tell('m');
+        (void)subject.hear_number("flushes");
+        EXPECT_EQ(subject.hear_number("mode"), MPOL_INTERLEAVE);
+    }
 }
 
 }  // namespace mpol::test
