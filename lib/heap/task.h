@@ -56,7 +56,7 @@ struct Task {
     static constexpr unsigned kFreesToLook = 256;
     unsigned frees_by_default = 0;
     uint64_t large_generation = 0;
-    Placer placer = 0;  // who it is where something was placed as its own (own_kinds.h)
+    Placer placer = 0;          // who it is where something was placed as its own (own_kinds.h)
     bool allocates = false;     // by malloc or new, so that jemalloc gives it a cache
     bool caches_frees = false;  // may_cache_frees
 

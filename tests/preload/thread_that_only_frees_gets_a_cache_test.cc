@@ -19,7 +19,7 @@ namespace {
 
 constexpr size_t kBytes = 64;
 constexpr size_t kObjects = 40'000;
-constexpr size_t kForOneCache = size_t{32} << 20;  // bytes of heap
+constexpr size_t kForOneCache = size_t{32} << 20;                      // bytes of heap
 constexpr const char* kFlushes = "stats.arenas.4096.bins.4.nflushes";  // all arenas, 64 bytes
 
 std::array<void*, kObjects> objects;
