@@ -5,10 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <thread>
 
 #include "workbench.h"
 
@@ -76,12 +74,7 @@ TEST(Arenas, EndWhileTheirProcessIsRewritten) {
     Workbench bench(options);
     control::Target target = bench.attach();
     bench.set_all(target, bind_to({0}));
-    const std::jthread rewriter([&](const std::stop_token& stop) {
-        for (unsigned i = 0; !stop.stop_requested(); ++i) {
-            set_process(target, make_policy(i % 2 == 0 ? Mode::kInterleave : Mode::kBind, {0}));
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        }
-    });
+    const Rewriter rewriter(target);
     EXPECT_EQ(bench.run(0, "end-arenas", kArenas), kArenas);
 }
 

@@ -7,11 +7,9 @@
 #include <unistd.h>
 
 #include <array>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <thread>
 
 #include "workbench.h"
 
@@ -73,12 +71,7 @@ TEST(ForkChild, PurgesThoughItsParentDid) {
     Workbench bench(options);
     control::Target target = bench.attach();
     bench.set_all(target, bind_to({0}));
-    const std::jthread rewriter([&](const std::stop_token& stop) {
-        for (unsigned i = 0; !stop.stop_requested(); ++i) {
-            set_process(target, make_policy(i % 2 == 0 ? Mode::kInterleave : Mode::kBind, {0}));
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        }
-    });
+    const Rewriter rewriter(target);
     unsigned marked = 0;
     for (unsigned i = 0; i < kForks; ++i) marked += bench.run(0, "fork-with-much-free") != 0;
     EXPECT_EQ(marked, 0U) << "of " << kForks << " children can't purge an arena";

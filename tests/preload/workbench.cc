@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -278,6 +279,14 @@ void serve() {
 std::span<void* const> objects_of_this_thread() {
     return {workers[self].many, workers[self].many_count};
 }
+
+Rewriter::Rewriter(control::Target& target)
+    : thread_([&target](const std::stop_token& stop) {
+          for (unsigned i = 0; !stop.stop_requested(); ++i) {
+              set_process(target, make_policy(i % 2 == 0 ? Mode::kInterleave : Mode::kBind, {0}));
+              std::this_thread::sleep_for(std::chrono::milliseconds(1));
+          }
+      }) {}
 
 Verb::Verb(const char* name, Action* action) {
     verbs[verb_count++] = {name, action};

@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "subject.h"
@@ -64,6 +65,15 @@ class Workbench : public Subject {
     uint64_t run(unsigned thread, const std::string& verb, uint64_t first = 0, uint64_t second = 0);
     std::string run_text(unsigned thread, const std::string& verb, uint64_t first = 0,
                          uint64_t second = 0);
+};
+
+// Rewrites the process's policy a thousand times a second, for the length of a block.
+class Rewriter {
+  public:
+    explicit Rewriter(control::Target& target);
+
+  private:
+    std::jthread thread_;
 };
 
 // For tests that need more verbs: called in the asked thread. Returns the answer's number, or puts
