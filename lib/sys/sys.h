@@ -82,7 +82,7 @@ int unmap(void* start, size_t size);
 int protect(void* start, size_t size, int prot);
 int advise(void* start, size_t size, int advice);
 // process_madvise(2) of the calling process itself. Bytes advised, or -errno: -EBADF where the kernel
-// does not do that (before 6.15), -EPERM under a seccomp filter, without making the call.
+// knows no PIDFD_SELF_THREAD, -EPERM under a seccomp filter, without making the call.
 ssize_t advise_together(const iovec* ranges, unsigned count, int advice);
 
 // True where RLIMIT_AS is set.

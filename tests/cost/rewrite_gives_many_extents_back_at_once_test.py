@@ -28,7 +28,7 @@ def require_process_madvise():
     done = libc.syscall(PROCESS_MADVISE, SELF_THREAD, stretch, ctypes.c_ulong(1), MADV_DONTNEED, 0)
     if done < 0:
         cost.skip("this kernel takes no process_madvise of the calling process "
-                  f"({errno.errorcode[ctypes.get_errno()]}; Linux 6.15)")
+                  f"({errno.errorcode[ctypes.get_errno()]})")
 
 
 def resident_kib(pid):
