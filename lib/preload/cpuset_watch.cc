@@ -147,6 +147,10 @@ void* watch(void*) {
 
 }  // namespace
 
+bool cpuset_watch_is_due() {
+    return state.load(std::memory_order_relaxed) == State::kNone && heap::any_binding();
+}
+
 void start_cpuset_watch() {
     State none = State::kNone;
     if (!state.compare_exchange_strong(none, State::kRunning, std::memory_order_acq_rel)) return;

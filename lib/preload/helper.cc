@@ -113,7 +113,8 @@ int64_t nap_ns(int64_t purge_in_ns) {
     // Pairs with the addition in call_helper: either what it is called for is seen here, or its
     // rest is seen there. (No fences: ThreadSanitizer does not model them.)
     rest.exchange(++rests == 0 ? ++rests : rests, std::memory_order_acq_rel);
-    const int64_t then_due_ns = purge_asked.load(std::memory_order_relaxed) ? 0 : see_to_leftovers();
+    const bool due = purge_asked.load(std::memory_order_relaxed) || cpuset_watch_is_due();
+    const int64_t then_due_ns = due ? 0 : see_to_leftovers();
     if (then_due_ns >= 0) rest.store(0, std::memory_order_relaxed);
     return then_due_ns;
 }
@@ -132,7 +133,7 @@ void* help(void*) {
         const int64_t purge_in_ns = purge_as_asked();
         if (pause_ns < 0 || seen != nudged) nudge_threads();
         nudged = seen;
-        if (heap::any_binding()) start_cpuset_watch();
+        if (cpuset_watch_is_due()) start_cpuset_watch();
         // What is published comes first: between two batches it is applied.
         pause_ns = heap::migrate_some();
         const int64_t due_ns =
@@ -157,9 +158,13 @@ bool helper_runs() {
     return state.load(std::memory_order_acquire) == State::kRunning;
 }
 
+bool helper_is_missing() {
+    return real_pthread_create() != nullptr &&  // Else it is before the constructor.
+           state.load(std::memory_order_relaxed) == State::kNone;
+}
+
 void start_helper() {
-    if (real_pthread_create() == nullptr) return;  // Before the constructor.
-    if (state.load(std::memory_order_relaxed) != State::kNone) return;  // Writes nothing then.
+    if (!helper_is_missing()) return;  // Writes nothing then.
     State none = State::kNone;
     if (!state.compare_exchange_strong(none, State::kStarting, std::memory_order_acq_rel)) return;
     if (turned_off()) return;  // kStarting for good.

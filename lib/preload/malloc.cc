@@ -82,7 +82,7 @@ using mpol::heap::Task;
     if (!task.allocates && mpol::heap::may_cache_frees()) je_free(je_malloc(1));
     // With a cache it comes by seldom: each time, then.
     if (task.caches_frees) task.frees_by_default = Task::kFreesToLook - 1;
-    mpol::preload::check();
+    mpol::preload::check(mpol::preload::Call::kFrees);
 }
 
 void look_after_cache() {

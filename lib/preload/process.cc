@@ -87,13 +87,18 @@ void ensure_published() {
     record_launcher();
 }
 
-bool catch_up() {
+bool catch_up(Call call) {
     if (routed_and_up_to_date()) return false;
     heap::Task& task = heap::this_task;
     const sys::ErrnoGuard guard;
     if (task.in_slow_path) return false;
     task.in_slow_path = true;
     if (control::copied()) become_child();
+    // All of it waits for an allocation then, which starts the helper.
+    if (call == Call::kFrees && helper_is_missing()) {
+        task.in_slow_path = false;
+        return false;
+    }
     heap::settle_free_blocks();
     const bool was_due = task.cache_due;
     // Nothing else is new since its last call.
@@ -109,13 +114,13 @@ bool catch_up() {
     task.epoch = epoch;
     const bool known = task.slot != control::kNoSlot || task.exited || task.slotless;
     if (!known) adopt_thread();
-    if (rung && !task.exited) start_helper();
+    if (rung && !task.exited && call == Call::kAllocates) start_helper();
     const bool helped = helper_runs();
     // The writer may have died between ringing and waking.
     if (rung && helped) sys::futex_wake(&local.header.epoch, 1);
     heap::sync_task(!helped);
     // The thread's own policy may be the first that binds anything, after the helper has looked.
-    if (helped && heap::any_binding()) start_cpuset_watch();
+    if (helped && cpuset_watch_is_due()) call_helper();
     if (task.cache_due) {
         task.come_again(epoch);
     } else {

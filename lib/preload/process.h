@@ -14,7 +14,9 @@ void ensure_published();
 // Starts it unless it runs, was turned off (MPOL_HELPER=0) or can't be started yet.
 void start_helper();
 [[nodiscard]] bool helper_runs();
-// There will be something to do for it within kSweepNs. Wakes it if it rests without limit, and only
+// start_helper would start it.
+[[nodiscard]] bool helper_is_missing();
+// There is something to do for it, now or within kSweepNs. Wakes it if it rests without limit, and only
 // then. errno is preserved.
 void call_helper();
 // The program's last thread is leaving: so must the helper, or the process would never end.
@@ -24,7 +26,9 @@ void forget_helper();
 
 // --- The cpuset watch (cpuset_watch.cc): a thread that sleeps on the cgroup's files.
 
-// Starts it unless it runs. From the helper, once a policy is in force.
+// A policy is in force, and nobody has started it.
+[[nodiscard]] bool cpuset_watch_is_due();
+// Starts it unless that was done. From the helper: other threads may hold the C library's locks.
 void start_cpuset_watch();
 void stop_cpuset_watch();
 // In a forked child.

@@ -33,10 +33,14 @@ enum class Way : uint8_t { kPlain, kPlainOfRouted, kSlow };
     return is_own_large(size) ? Way::kSlow : Way::kPlainOfRouted;
 }
 
+// The C library frees the blocks of thread stacks while it holds the lock that pthread_create takes,
+// so what is called to free must not begin a thread.
+enum class Call : uint8_t { kAllocates, kFrees };
+
 // First call of the process: sets everything up. First call of a thread: claims its slot. Else:
 // catches up with what was published. errno is preserved. True: what the thread's cache holds from
 // before a rewrite is still to be given back.
-[[gnu::cold, gnu::noinline]] bool catch_up();
+[[gnu::cold, gnu::noinline]] bool catch_up(Call call);
 
 // After catch_up has said so: gives it back, where nobody is purging; else at another call. errno is
 // preserved.
@@ -47,7 +51,7 @@ enum class Way : uint8_t { kPlain, kPlainOfRouted, kSlow };
 // second gives the cache back, after it has taken from there what its caller waits for.
 class SlowPath {
    public:
-    SlowPath() : cache_due_(catch_up()) {}
+    explicit SlowPath(Call call = Call::kAllocates) : cache_due_(catch_up(call)) {}
     ~SlowPath() {
         if (cache_due_) settle_cache();
     }
@@ -58,8 +62,8 @@ class SlowPath {
     const bool cache_due_;
 };
 
-[[gnu::always_inline]] inline void check() {
-    if (!up_to_date()) const SlowPath slow_path;
+[[gnu::always_inline]] inline void check(Call call = Call::kAllocates) {
+    if (!up_to_date()) const SlowPath slow_path(call);
 }
 
 }  // namespace mpol::preload
