@@ -24,9 +24,8 @@ void je_dallocx(void* pointer, int flags);
 void je_sdallocx(void* pointer, size_t size, int flags);
 // Private to jemalloc, and what its own sized operator delete calls.
 void je_je_sdallocx_noflags(void* pointer, size_t size);
-// Private to jemalloc: where je_malloc, je_free and sized delete go on when the thread's cache can't
+// Private to jemalloc: where je_free and sized delete go on when the thread's cache can't
 // serve.
-void* je_malloc_default(size_t size);
 void je_free_default(void* pointer);
 void je_sdallocx_default(void* pointer, size_t size, int flags);
 size_t je_nallocx(size_t size, int flags);
@@ -52,6 +51,16 @@ void je_arena_decay(void* tsdn, struct je_arena* arena, bool in_background, bool
 void je_arena_basic_stats_merge(void* tsdn, struct je_arena* arena, unsigned* threads,
                                 const char** dss, ssize_t* dirty_decay_ms, ssize_t* muzzy_decay_ms,
                                 size_t* active_pages, size_t* dirty_pages, size_t* muzzy_pages);
+// Private to jemalloc (src/jemalloc.c, src/tcache.c): binds the thread of that tsd to an arena; empties
+// its cache; fills a bin of it and takes one object from there; ends it. rename-jemalloc has named the
+// last two.
+je_arena* je_arena_choose_hard(void* tsd, bool internal);
+void je_tcache_flush(void* tsd);
+void* mpol_tcache_fill(void* tsdn, je_arena* arena, void* cache, void* bin, unsigned bin_index,
+                       bool* ret_success);
+void mpol_tcache_end(void* tsd);
+// The calling thread's tsd.
+extern __thread char je_tsd_tls[] __attribute__((tls_model("initial-exec"), visibility("hidden")));
 // Private to jemalloc (src/extent.c, src/inspect.c): gives an extent's pages back and makes it available;
 // the size of the extent that the address lies in.
 struct je_edata;
@@ -68,6 +77,7 @@ constexpr int arena_flag(unsigned arena) {
     return static_cast<int>((arena + 1) << 20);
 }
 inline constexpr int kNoTcache = 1 << 8;  // MALLOCX_TCACHE_NONE: MALLOCX_TCACHE(-1)
+inline constexpr size_t kSmallBytesMax = size_t{14} << 10;  // Beyond, each object is an extent.
 
 using ExtentAlloc = void*(struct ExtentHooks*, void* new_addr, size_t size, size_t alignment,
                           bool* zero, bool* commit, unsigned arena);

@@ -5,6 +5,7 @@
 
 #include "control/segment.h"
 #include "heap/apply.h"
+#include "heap/free_cache.h"
 #include "heap/locks.h"
 #include "heap/own_kinds.h"
 #include "heap/own_large.h"
@@ -24,8 +25,6 @@ using control::store;
 thread_local constinit Task this_task;
 
 namespace {
-
-constinit std::atomic<unsigned> frees_cached{0};  // threads of may_cache_frees
 
 void flush_cache() {
     je_mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0);
@@ -257,16 +256,6 @@ void sync_task(bool pending) {
     }
 }
 
-bool may_cache_frees() {
-    if (this_task.caches_frees) return false;
-    const uint64_t most = load(local.header.counters[MPOL_CTL_CARVED_BYTES]) / kLargeHeapBytes;
-    unsigned threads = frees_cached.load(std::memory_order_relaxed);
-    do {
-        if (threads >= most) return false;
-    } while (!frees_cached.compare_exchange_weak(threads, threads + 1, std::memory_order_relaxed));
-    return this_task.caches_frees = true;
-}
-
 bool settle_cache() {
     Task& task = this_task;
     if (!task.cache_due) return true;
@@ -305,8 +294,7 @@ void end_task() {
     leave_for_process();
     leave_own_large();
     leave_placed();
-    if (task.caches_frees) frees_cached.fetch_sub(1, std::memory_order_relaxed);
-    task.caches_frees = false;
+    leave_free_cache();
     if (task.owned_scope != kProcessScope) leave_scope(task.slot);
     task.owned_scope = kProcessScope;
     if (task.slot >= 0) {
@@ -326,7 +314,7 @@ void rebirth_task() {
     task.slotless = false;
     task.in_slow_path = false;
     forget_purges();
-    frees_cached.store(task.caches_frees ? 1 : 0, std::memory_order_relaxed);
+    count_free_caches_anew();
     task.own_generation = 0;
     task.process_generation = 0;
     task.large_generation = 0;

@@ -24,6 +24,9 @@ struct SavedTaskPolicy {
     NodeMask nodes{};
 };
 
+// What a thread that only frees has (free_cache.h). kNotOurs: it allocates, or has left its cache.
+enum class FreeCache : uint8_t { kNone, kInTheMaking, kHere, kNotOurs };
+
 struct Task {
     static constexpr uint32_t kNoEpoch = ~uint32_t{0};  // that no segment begins with
     // Hot: the epoch this thread has acted on.
@@ -56,9 +59,8 @@ struct Task {
     static constexpr unsigned kFreesToLook = 256;
     unsigned frees_by_default = 0;
     uint64_t large_generation = 0;
-    Placer placer = 0;          // who it is where something was placed as its own (own_kinds.h)
-    bool allocates = false;     // by malloc or new, so that jemalloc gives it a cache
-    bool caches_frees = false;  // may_cache_frees
+    Placer placer = 0;  // who it is where something was placed as its own (own_kinds.h)
+    FreeCache free_cache = FreeCache::kNone;
 
     static constexpr uint64_t kNotRouted = ~uint64_t{0};
     // Up to date with the segment at that epoch.
@@ -66,12 +68,6 @@ struct Task {
     // The same but for its cache: its next call takes the slow path, too.
     void come_again(uint32_t seen);
 };
-
-// Of a thread that frees what others have allocated, and allocates nothing. jemalloc gives it no
-// cache; one makes its frees, and the others' allocations, two to three times as fast, and holds a
-// quarter of a MiB. True, once: the heap has kLargeHeapBytes for each thread that was told so, and
-// for this one.
-[[nodiscard]] bool may_cache_frees();
 
 #define MPOL_TLS __attribute__((tls_model("initial-exec"), visibility("hidden")))
 extern thread_local constinit Task this_task MPOL_TLS;

@@ -17,7 +17,6 @@
         .hidden _ZN4mpol4heap9this_taskE
         .hidden _ZN4mpol4heap14several_scopesE
         .hidden mpol_malloc_slow
-        .hidden mpol_malloc_default
         .hidden mpol_new_slow
         .hidden mpol_new_default
         .hidden mpol_free_checked
@@ -71,7 +70,7 @@ BEGIN malloc
         .cfi_startproc
         _CET_ENDBR
         CHECK   mpol_malloc_slow
-        JE_MALLOC default=mpol_malloc_default
+        JE_MALLOC
         NOT_CURRENT mpol_malloc_slow
 END malloc
 

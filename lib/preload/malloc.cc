@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "heap/free_cache.h"
 #include "heap/je.h"
 #include "heap/kinds.h"
 #include "heap/purge.h"
@@ -70,23 +71,23 @@ using Align = void*(size_t alignment, size_t size);
 #ifdef MPOL_FAST_PATH
 using mpol::heap::Task;
 
-// jemalloc gives a thread its cache when it first allocates. One that only frees what others have
-// allocated takes a lock for each block then, the allocating thread's among them: it is given one
-// after so many, which is when it has paid for making it. It notices here, too, what was published.
-[[gnu::cold, gnu::noinline]] void look_closer() {
+// A thread that only frees is given a cache after so many, which is when it has paid for making it.
+// It notices here, too, what was published. False: the block is to go past the cache.
+[[gnu::cold, gnu::noinline]] bool look_closer(void* block) {
     const mpol::sys::ErrnoGuard guard;  // free(3) keeps it, whether or not there is memory.
     mpol::heap::settle_free_blocks();
     Task& task = mpol::heap::this_task;
     task.frees_by_default = 0;
-    if (task.in_slow_path || task.exited) return;
-    if (!task.allocates && mpol::heap::may_cache_frees()) je_free(je_malloc(1));
+    if (task.in_slow_path || task.exited) return true;
+    const bool cached = block == nullptr || mpol::heap::look_after_free_cache(block);
     // With a cache it comes by seldom: each time, then.
-    if (task.caches_frees) task.frees_by_default = Task::kFreesToLook - 1;
+    if (task.free_cache == mpol::heap::FreeCache::kHere) task.frees_by_default = Task::kFreesToLook - 1;
     mpol::preload::check(mpol::preload::Call::kFrees);
+    return cached;
 }
 
-void look_after_cache() {
-    if (++mpol::heap::this_task.frees_by_default >= Task::kFreesToLook) look_closer();
+bool look_after_cache(void* block) {
+    return ++mpol::heap::this_task.frees_by_default < Task::kFreesToLook || look_closer(block);
 }
 #endif
 
@@ -117,19 +118,15 @@ static_assert(offsetof(mpol::heap::Task, epoch) == MPOL_AT_TASK_EPOCH);
 static_assert(offsetof(mpol::heap::Task, routed_epoch) == MPOL_AT_TASK_ROUTED_EPOCH);
 static_assert(offsetof(mpol::heap::Task, large_above) == MPOL_AT_TASK_LARGE_ABOVE);
 
-// Where jemalloc's own go on when the thread's cache can't serve.
-extern "C" [[gnu::used, gnu::visibility("hidden")]] void* mpol_malloc_default(size_t size) {
-    mpol::heap::this_task.allocates = true;
-    return je_malloc_default(size);
-}
+// Where jemalloc's own go on when the thread's cache can't take the block.
 extern "C" [[gnu::used, gnu::visibility("hidden")]] void mpol_free_default(void* pointer) {
-    look_after_cache();
+    if (!look_after_cache(pointer)) return je_dallocx(pointer, mpol::heap::kNoTcache);
     je_free_default(pointer);
 }
 extern "C" [[gnu::used, gnu::visibility("hidden")]] void mpol_free_sized_default(void* pointer,
                                                                                  size_t size,
                                                                                  int flags) {
-    look_after_cache();
+    if (!look_after_cache(pointer)) return je_dallocx(pointer, mpol::heap::kNoTcache);
     je_sdallocx_default(pointer, size, flags);
 }
 #else

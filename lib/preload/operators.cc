@@ -112,7 +112,6 @@ extern "C" [[gnu::used, gnu::visibility("hidden")]] void* mpol_new_slow(size_t s
     return allocate_slow(size, false, __builtin_return_address(0));
 }
 extern "C" [[gnu::used, gnu::visibility("hidden")]] void* mpol_new_default(size_t size) {
-    mpol::heap::this_task.allocates = true;
     return allocate_current(size, false, __builtin_return_address(0));
 }
 #else
