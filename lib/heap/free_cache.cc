@@ -40,16 +40,9 @@ void make_free_cache() {
 }  // namespace
 
 bool look_after_free_cache(void* block) {
-    switch (this_task.free_cache) {
-        case FreeCache::kNone:
-            make_free_cache();
-            return true;
-        case FreeCache::kInTheMaking:
-        case FreeCache::kNotOurs:
-            return true;
-        case FreeCache::kHere:
-            break;
-    }
+    const FreeCache found = this_task.free_cache;
+    if (found == FreeCache::kNone) make_free_cache();
+    if (found != FreeCache::kHere) return true;
     if (heap_bytes() >= caches.load(std::memory_order_relaxed) * kHeapPerFullFreeCache) return true;
     // Few of these would be all that it may hold.
     if (je_sallocx(block, 0) > kSmallBytesMax) return false;
