@@ -2,6 +2,7 @@
 // A cpuset changes under two processes: one has its policy from the kernel, the other from mpol.
 // Effective nodes, what get_mempolicy says, and where new pages fall must stay the same.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <linux/mempolicy.h>
 
 #include <algorithm>
@@ -160,7 +161,21 @@ class Rebinding : public ::testing::TestWithParam<Story> {
         for (const std::string& lack : {lacks_root(), lacks_four_nodes(), lacks_cpusets()}) {
             if (!lack.empty()) GTEST_SKIP() << lack;
         }
+        // Both sides are on one processor, or a local page's node is where each happens to run.
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(0, &one);
+        ASSERT_EQ(::sched_getaffinity(0, sizeof(before_), &before_), 0);
+        ASSERT_EQ(::sched_setaffinity(0, sizeof(one), &one), 0);
+        pinned_ = true;
     }
+    void TearDown() override {
+        if (pinned_) ::sched_setaffinity(0, sizeof(before_), &before_);
+    }
+
+  private:
+    cpu_set_t before_{};
+    bool pinned_ = false;
 };
 
 // The mask of "0xMODE:LIST" and of "0 mode 0xMODE nodes LIST in N words".
