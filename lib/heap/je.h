@@ -24,8 +24,7 @@ void je_dallocx(void* pointer, int flags);
 void je_sdallocx(void* pointer, size_t size, int flags);
 // Private to jemalloc, and what its own sized operator delete calls.
 void je_je_sdallocx_noflags(void* pointer, size_t size);
-// Private to jemalloc: where je_free and sized delete go on when the thread's cache can't
-// serve.
+// Private to jemalloc: where je_free and sized delete go on when the thread's cache can't serve.
 void je_free_default(void* pointer);
 void je_sdallocx_default(void* pointer, size_t size, int flags);
 size_t je_nallocx(size_t size, int flags);
