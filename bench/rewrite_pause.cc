@@ -8,10 +8,6 @@
 // What strangers do to the thread is left out, so that its longest step in some minutes is its own:
 //  - A step in which the kernel took the thread's processor for somebody else is none. (The helper
 //    has another processor. A thread that waits, for a lock or a page, gives its own away.)
-//  - In longest_pause the helper's processor is not taken for others either (it is of SCHED_FIFO, for
-//    which CAP_SYS_NICE is needed), as where there are processors to spare: a thread would wait for
-//    them when the helper holds a lock just then. In longest_pause_disturbed it is one thread among
-//    others there.
 //  - "pause" is a step's time on the wall where the thread waited for something, else the time
 //    that it had a processor: what a virtual machine's host has taken meanwhile is in "wall" only,
 //    as far as the host tells.
@@ -194,13 +190,13 @@ void give_own_processor(pid_t tid) {
     for (const pid_t thread : tasks(tid)) run_on(thread, thread == tid ? own : others);
 }
 
-// Nobody but a real-time thread takes the helper's processor. False: that is not permitted.
-bool put_helper_first(pid_t tid) {
-    const sched_param lowest{.sched_priority = 1};
-    for (const pid_t thread : tasks(tid)) {
-        if (thread != tid && ::sched_setscheduler(thread, SCHED_FIFO, &lowest) != 0) return false;
+// The lowest of a process, which is the helper's where that may hurry (heap/hurry.h).
+int lowest_nice(pid_t pid) {
+    int nice = 0;
+    for (const pid_t thread : tasks(pid)) {
+        nice = std::min(nice, ::getpriority(PRIO_PROCESS, static_cast<id_t>(thread)));
     }
-    return true;
+    return nice;
 }
 
 using Clock = uint64_t Pauses::*;
@@ -246,7 +242,7 @@ class SinglePages {
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 };
 
-void measure(benchmark::State& state, bool disturbed) {
+void longest_pause(benchmark::State& state) {
     const SinglePages single_pages;
     run_on(0, processors());  // The allocators make arenas for as many as they see.
     Child allocator("--allocate");
@@ -258,17 +254,13 @@ void measure(benchmark::State& state, bool disturbed) {
     std::vector<Pauses> quiet_again;
     round_while(allocator, rewritten);  // The first policy starts the helper thread.
     give_own_processor(allocator.pid());
-    if (!disturbed) {
-        // On the thread's own it would take that from the thread, which then counts as a stranger's doing.
-        if (CPU_COUNT(&processors()) < 2) return state.SkipWithError("needs two processors");
-        if (!put_helper_first(allocator.pid())) return state.SkipWithError("needs CAP_SYS_NICE");
-    }
     const uint64_t before = rewritten.counter(MPOL_CTL_APPLIED);
     for (auto _ : state) {
         quiet.push_back(round_while(allocator, decoy));
         busy.push_back(round_while(allocator, rewritten));
         quiet_again.push_back(round_while(allocator, decoy));
     }
+    state.counters["helper_nice"] = lowest_nice(allocator.pid());
     state.counters["rewrites"] = kRewritesPerRound * kRounds;
     state.counters["applied"] = static_cast<double>(rewritten.counter(MPOL_CTL_APPLIED) - before);
     uint64_t steps = 0;
@@ -291,16 +283,7 @@ void measure(benchmark::State& state, bool disturbed) {
         }
     }
 }
-
-void longest_pause(benchmark::State& state) {
-    measure(state, false);
-}
 BENCHMARK(longest_pause)->Iterations(kRounds)->Unit(benchmark::kMillisecond);
-
-void longest_pause_disturbed(benchmark::State& state) {
-    measure(state, true);
-}
-BENCHMARK(longest_pause_disturbed)->Iterations(kRounds)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace mpol::bench

@@ -8,6 +8,7 @@
 #include "control/segment.h"
 #include "heap/apply.h"
 #include "heap/huge_pages.h"
+#include "heap/hurry.h"
 #include "heap/locks.h"
 #include "heap/migrate_walk.h"
 #include "heap/notify.h"
@@ -191,6 +192,7 @@ int64_t migrate_some() {
     if (job.generation == 0 && !begin(now)) return -1;
     if (!goes_on(now)) return job.paused ? -1 : 0;
     if (now < job.next_ns) return static_cast<int64_t>(std::min(job.next_ns - now, kLookNs));
+    const Unhurried unhurried;
     if (walk.outdated()) {
         ++job.rewrites;
         begin_walk();

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "heap/arenas.h"
+#include "heap/hurry.h"
 #include "heap/locks.h"
 #include "heap/purge_batch.h"
 #include "heap/task.h"
@@ -20,6 +21,9 @@ namespace {
 // guards of static variables here.)
 constinit std::atomic<size_t> name_words[3];
 constinit std::atomic<bool> name_known{false};
+
+// A purge of more takes long: milliseconds (hurry.h).
+constexpr size_t kPagesInHurry = 1024;
 
 constinit std::atomic<uint32_t> purging{0};
 constinit std::atomic<bool> rewrites_expected{false};
@@ -39,9 +43,24 @@ bool read_name(size_t (&ret_mib)[3]) {
     return true;
 }
 
-// For the length of a block.
+// For the length of a block, in which no arena is destroyed.
 class Purging {
   public:
+    // The free pages of an arena, or of all. SIZE_MAX: more than most, or of more arenas than can be
+    // counted in no time.
+    size_t count(unsigned arena, size_t most) const {
+        if (arena != kAllArenas) return count_of(arena);
+        constexpr unsigned kArenasMax = 1024;
+        const unsigned arenas = je_narenas_total_get();
+        if (arenas > kArenasMax) return SIZE_MAX;
+        size_t pages = 0;
+        for (unsigned index = 0; index < arenas; ++index) {
+            pages += count_of(index);
+            if (pages > most) return SIZE_MAX;
+        }
+        return pages;
+    }
+
     void purge(unsigned arena) {
         size_t mib[3];
         if (!read_name(mib)) return;
@@ -50,6 +69,11 @@ class Purging {
     }
 
   private:
+    static size_t count_of(unsigned index) {
+        je_arena* const arena = arena_at(index);
+        return arena == nullptr ? 0 : free_pages(arena);
+    }
+
     struct Counted {
         Counted() { purging.fetch_add(1, std::memory_order_relaxed); }
         ~Counted() { purging.fetch_sub(1, std::memory_order_relaxed); }
@@ -65,22 +89,12 @@ class Purging {
 // another. False: nothing was done.
 bool purge_a_few() {
     constexpr size_t kPagesMax = 16;
-    constexpr unsigned kArenasMax = 1024;
-    const unsigned count = je_narenas_total_get();
-    if (count > kArenasMax) return false;
-    const auto pages_of = [](unsigned index) {
-        je_arena* const arena = arena_at(index);
-        return arena == nullptr ? 0 : free_pages(arena);
-    };
-    size_t pages = 0;
-    for (unsigned index = 0; index < count; ++index) {
-        pages += pages_of(index);
-        if (pages > kPagesMax) return false;
-    }
-    if (pages == 0) return true;
     Purging now;
-    for (unsigned index = 0; index < count; ++index) {
-        if (pages_of(index) != 0) now.purge(index);
+    const size_t pages = now.count(kAllArenas, kPagesMax);
+    if (pages > kPagesMax) return false;
+    const unsigned arenas = pages == 0 ? 0 : je_narenas_total_get();
+    for (unsigned index = 0; index < arenas; ++index) {
+        if (now.count(index, kPagesMax) != 0) now.purge(index);
     }
     return true;
 }
@@ -88,7 +102,15 @@ bool purge_a_few() {
 }  // namespace
 
 void purge_arena(unsigned arena) {
-    Purging().purge(arena);
+    Purging now;
+    const Unhurried unhurried(hurries() && now.count(arena, kPagesInHurry) > kPagesInHurry);
+    now.purge(arena);
+}
+
+void purge_vacant_arena(unsigned index) {
+    Purging now;
+    je_arena* const arena = arena_at(index);  // The program may have destroyed it since.
+    if (arena != nullptr && je_arena_nthreads_get(arena, false) == 0) now.purge(index);
 }
 
 bool is_purging() {

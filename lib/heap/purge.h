@@ -13,6 +13,9 @@ inline constexpr unsigned kAllArenas = 4096;  // MALLCTL_ARENAS_ALL
 // Dirty extents. Returns at once where another thread is at the same arena.
 void purge_arena(unsigned arena);
 
+// The same, where no thread allocates from it.
+void purge_vacant_arena(unsigned index);
+
 // Somebody is in the middle of it: who flushes his cache now waits for the locks of jemalloc's that
 // it has. Only a hint.
 [[nodiscard]] bool is_purging();

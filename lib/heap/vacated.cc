@@ -44,9 +44,7 @@ void purge_vacated() {
     for (unsigned word = 0; word < kAllArenas / 64; ++word) {
         uint64_t bits = vacated[word].exchange(0, std::memory_order_acq_rel);
         for (; bits != 0; bits &= bits - 1) {
-            const unsigned index = word * 64 + static_cast<unsigned>(std::countr_zero(bits));
-            je_arena* const arena = arena_at(index);  // The program may have destroyed it since.
-            if (arena != nullptr && je_arena_nthreads_get(arena, false) == 0) purge_arena(index);
+            purge_vacant_arena(word * 64 + static_cast<unsigned>(std::countr_zero(bits)));
         }
     }
 }

@@ -13,6 +13,7 @@
 
 #include "control/segment.h"
 #include "heap/apply.h"
+#include "heap/hurry.h"
 #include "heap/migrate.h"
 #include "heap/purge.h"
 #include "heap/task.h"
@@ -124,6 +125,7 @@ void* help(void*) {
     ::prctl(PR_SET_NAME, "mpol-helper");
     // Under a seccomp filter a call that nobody asked for may kill.
     if (sys::seccomp_mode() == 0) (void)control::leave_descriptors();
+    heap::hurry();
     set_status(true);
     int64_t pause_ns = -1;
     uint32_t nudged = 0;
@@ -133,7 +135,10 @@ void* help(void*) {
         const int64_t purge_in_ns = purge_as_asked();
         if (pause_ns < 0 || seen != nudged) nudge_threads();
         nudged = seen;
-        if (cpuset_watch_is_due()) start_cpuset_watch();
+        if (cpuset_watch_is_due()) {
+            const heap::Unhurried unhurried;
+            start_cpuset_watch();
+        }
         // What is published comes first: between two batches it is applied.
         pause_ns = heap::migrate_some();
         const int64_t due_ns =

@@ -344,6 +344,19 @@ int seccomp_mode() {
     return static_cast<int>(call(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0));
 }
 
+int get_nice(int& ret_nice) {
+    if (seccomp_mode() != 0) return -EPERM;
+    const long got = call(SYS_getpriority, PRIO_PROCESS, 0);
+    if (got < 0) return static_cast<int>(got);
+    ret_nice = 20 - static_cast<int>(got);
+    return 0;
+}
+
+int set_nice(int nice) {
+    if (seccomp_mode() != 0) return -EPERM;
+    return static_cast<int>(call(SYS_setpriority, PRIO_PROCESS, 0, nice));
+}
+
 int futex_wait(const uint32_t* word, uint32_t expected, int64_t timeout_ns) {
     timespec timeout{timeout_ns / 1'000'000'000, timeout_ns % 1'000'000'000};
     return static_cast<int>(

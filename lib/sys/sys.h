@@ -143,6 +143,10 @@ int knock(const char* path);
 pid_t process_id();
 pid_t thread_id();
 int send_signal(pid_t pid, pid_t tid, int signal);
+// The calling thread's nice value (getpriority(2), setpriority(2)). 0 or -errno: -EACCES where it may
+// not be lower, -EPERM under a seccomp filter, without making the call.
+int get_nice(int& ret_nice);
+int set_nice(int nice);
 // Field 22 of /proc/self/stat, 0 when unreadable.
 uint64_t start_time();
 // 0 no filter, 2 a filter (prctl PR_GET_SECCOMP).

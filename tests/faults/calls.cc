@@ -48,6 +48,8 @@ const std::vector<Call>& calls_of_ours() {
         with({"prctl_set_name", {SYS_prctl}, {EPERM, EFAULT}}, 0, UINT_MAX, PR_SET_NAME),
         with({"futex_wait", {SYS_futex}, {EINTR, EAGAIN, ETIMEDOUT}}, 1, UINT_MAX, FUTEX_WAIT),
         with({"futex_wake", {SYS_futex}, {EFAULT, EINVAL}}, 1, UINT_MAX, FUTEX_WAKE),
+        {"getpriority", {SYS_getpriority}, {ESRCH, EPERM}},
+        {"setpriority", {SYS_setpriority}, {EACCES, EPERM}},
         {"getpid", {SYS_getpid}, {EPERM}},
         {"gettid", {SYS_gettid}, {EPERM}},
         {.name = "sched_yield", .numbers = {SYS_sched_yield}, .errnos = {EPERM}, .by_chance = true},
