@@ -4,7 +4,7 @@
 // session or cgroup that is busy on other processors that is anybody: what such a group may have of this
 // processor goes by what it does there (kernel/sched/fair.c, calc_group_shares). So the helper has
 // the lowest nice value where it may (CAP_SYS_NICE, RLIMIT_NICE; not under a seccomp filter), but for
-// what takes long, which the program's threads would wait for in their turn.
+// what can take long, which the program's threads would wait for in their turn.
 #pragma once
 
 namespace mpol::heap {

@@ -46,8 +46,8 @@ bool read_name(size_t (&ret_mib)[3]) {
 // For the length of a block, in which no arena is destroyed.
 class Purging {
   public:
-    // The free pages of an arena, or of all. SIZE_MAX: more than most, or of more arenas than can be
-    // counted in no time.
+    // The free pages of an arena, or of all together; of those SIZE_MAX where they are more than most,
+    // or in more arenas than can be counted in no time.
     size_t count(unsigned arena, size_t most) const {
         if (arena != kAllArenas) return count_of(arena);
         constexpr unsigned kArenasMax = 1024;

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "control/segment.h"
+#include "heap/hurry.h"
 #include "heap/je.h"
 #include "heap/task.h"
 #include "preload/process.h"
@@ -123,6 +124,7 @@ void flush_foreign() {
 int64_t sweep_foreign() {
     const uint64_t now = sys::monotonic_ns();
     if (now >= next_sweep_ns) {
+        const heap::Unhurried unhurried(anyone_holds());  // Of many threads it takes long.
         flush_idle();
         next_sweep_ns = now + kSweepNs;
     }

@@ -2,8 +2,8 @@
 // A cpuset changes under two processes: one has its policy from the kernel, the other from mpol.
 // Effective nodes, what get_mempolicy says, and where new pages fall must stay the same.
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <linux/mempolicy.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>

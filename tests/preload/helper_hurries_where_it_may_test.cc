@@ -35,13 +35,6 @@ int nice_of(pid_t pid, pid_t tid) {
     return std::stoi(field);
 }
 
-pid_t task_named(pid_t pid, const std::string& name) {
-    for (const pid_t tid : tasks(pid)) {
-        if (task_name(pid, tid) == name) return tid;
-    }
-    return 0;
-}
-
 pid_t helper_of(pid_t pid) {
     pid_t helper = 0;
     const bool there = eventually([&] { return (helper = task_named(pid, "mpol-helper")) != 0; });

@@ -20,13 +20,6 @@ void free_others_memory(Workbench& bench, unsigned thread) {
     for (unsigned i = 0; i < kObjects; ++i) bench.release(thread, bench.allocate(0, 64));
 }
 
-pid_t helper_of(pid_t pid) {
-    for (const pid_t tid : tasks(pid)) {
-        if (task_name(pid, tid) == "mpol-helper") return tid;
-    }
-    return 0;
-}
-
 // How often the thread has gone to sleep.
 uint64_t sleeps(pid_t pid, pid_t tid) {
     std::ifstream status("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) +
@@ -59,7 +52,7 @@ TEST(IdleThread, GivesOthersMemoryBackAndTheHelperRestsAgain) {
     const unsigned worker = bench.start_thread(0);
     bench.set_one(target, bind_to({0}), worker);
     pid_t helper = 0;
-    ASSERT_TRUE(eventually([&] { return (helper = helper_of(bench.pid())) != 0; }));
+    ASSERT_TRUE(eventually([&] { return (helper = task_named(bench.pid(), "mpol-helper")) != 0; }));
     // Twice: it can be called again.
     for (uint64_t round = 1; round <= 2; ++round) {
         expect_undisturbed(bench.pid(), helper);

@@ -48,12 +48,7 @@ TEST(MainThread, LeavesAndTheProcessLivesOnThenEnds) {
     ASSERT_TRUE(eventually([&] { return main_thread_is_gone(subject.pid()); }));
     control::Target target = subject.attach();
     ASSERT_TRUE(eventually([&] { return target.threads().size() == 1; }));
-    EXPECT_TRUE(eventually([&] {
-        for (const pid_t tid : tasks(subject.pid())) {
-            if (task_name(subject.pid(), tid) == "mpol-helper") return true;
-        }
-        return false;
-    }));
+    EXPECT_TRUE(eventually([&] { return task_named(subject.pid(), "mpol-helper") != 0; }));
     set_process(target, bind_to({0}));
     subject.ask('c', "called");
     EXPECT_EQ(task_policy(subject.pid(), worker), "bind:0");

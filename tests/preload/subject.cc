@@ -284,6 +284,13 @@ std::string task_name(pid_t pid, pid_t tid) {
     return name;
 }
 
+pid_t task_named(pid_t pid, const std::string& name) {
+    for (const pid_t tid : tasks(pid)) {
+        if (task_name(pid, tid) == name) return tid;
+    }
+    return 0;
+}
+
 std::vector<int> segment_descriptors(pid_t pid) {
     std::vector<int> found;
     const std::string path = "/proc/" + std::to_string(pid) + "/fd";

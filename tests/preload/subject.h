@@ -100,6 +100,8 @@ uint64_t set_thread(control::Target& target, pid_t tid, const std::optional<Poli
 [[nodiscard]] std::string task_policy(pid_t pid, pid_t tid = 0);
 [[nodiscard]] std::vector<pid_t> tasks(pid_t pid);
 [[nodiscard]] std::string task_name(pid_t pid, pid_t tid);
+// 0: there is none.
+[[nodiscard]] pid_t task_named(pid_t pid, const std::string& name);
 // Descriptors of the process that are a segment.
 [[nodiscard]] std::vector<int> segment_descriptors(pid_t pid);
 // The whole segment, as the process's descriptor shows it.
