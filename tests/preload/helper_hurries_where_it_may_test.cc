@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who waits for a lock of jemalloc's that the helper holds waits for whoever has the helper's processor:
-// it has the lowest nice value where the process may lower one, but for what takes long; and nobody else
-// has it.
+// it has the lowest nice value where the process may lower one, and nobody else has.
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
@@ -9,8 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -61,20 +58,6 @@ bool may_hurry() {
     return ::waitpid(child, &status, 0) == child && status == 0;
 }
 
-std::array<void*, 256> blocks;
-
-// 256 MiB that wait for the next allocation.
-uint64_t free_much_verb(uint64_t, uint64_t, std::string&) {
-    constexpr size_t kBlock = size_t{1} << 20;
-    for (void*& block : blocks) {
-        block = std::malloc(kBlock);
-        touch(block, kBlock);
-    }
-    for (void* const block : blocks) std::free(block);
-    return 0;
-}
-const Verb free_much_registered("free-much", free_much_verb);
-
 class HelperThatMayHurry : public testing::Test {
   protected:
     void SetUp() override {
@@ -100,22 +83,6 @@ TEST_F(HelperThatMayHurry, DoesSoAlone) {
     const pid_t child = bench.fork(early);
     expect_usual(child, own_nice());
     bench.leave();
-}
-
-TEST_F(HelperThatMayHurry, TakesItsTimeForWhatTakesLong) {
-    Workbench bench;
-    control::Target target = bench.attach();
-    bench.set_all(target, bind_to({0}));
-    const pid_t helper = helper_of(bench.pid());
-    ASSERT_TRUE(eventually([&] { return nice_of(bench.pid(), helper) == kLowest; }));
-    bench.run(0, "free-much");
-    const uint64_t generation = set_process(target, bind_to({0}));
-    bool unhurried = false;
-    while (!target.wait_process(generation, 0)) {
-        unhurried |= nice_of(bench.pid(), helper) == own_nice();
-    }
-    EXPECT_TRUE(unhurried);
-    EXPECT_TRUE(eventually([&] { return nice_of(bench.pid(), helper) == kLowest; }));
 }
 
 TEST(HelperThatMayNotHurry, Helps) {
